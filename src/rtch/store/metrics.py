@@ -23,12 +23,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from rtch.errors import ArgumentError
-from rtch.store.files import cut_torn_tail, open_for_append, write_whole
+from rtch.store.files import cut_torn_tail, open_for_append, store_io, write_whole
 from rtch.store.jsonl import MAX_LINE, JsonLines, damage, encode_line, header_line
 from rtch.store.records import METRICS, MetricsLine, PointLine, ResumeLine
 from rtch.store.values import INT_MAX, INT_MIN, Number, StoredNumber, check_name, metric_value, number
 
 MAX_STEP = 2**63 - 1
+_TAIL = 1 << 16
 _decoder = msgspec.json.Decoder(MetricsLine)
 _encode = msgspec.json.Encoder().encode
 
@@ -180,6 +181,28 @@ def collect(records: Iterable[list[MetricsLine]]) -> dict[str, MetricSeries]:
                 one.times.append(line.time)
                 one.values.append(number(value))
     return series
+
+
+def tail_values(path: Path) -> dict[str, Number]:
+    """Return the last value of each metric in the last 64 KiB of a metrics.jsonl, damaged lines left out."""
+    if not path.exists():
+        return {}
+    with store_io("read", path), path.open("rb") as file:
+        start = max(0, path.stat().st_size - _TAIL)
+        file.seek(start)
+        lines = file.read().split(b"\n")[
+            1:-1
+        ]  # the first is a header or begins in the middle, the last is torn
+    last: dict[str, tuple[int, Number]] = {}
+    for data in lines:
+        try:
+            line = _decoder.decode(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            continue
+        if line.step < 0:
+            last = {name: point for name, point in last.items() if point[0] <= line.resumed_from_step}
+        last |= {name: (line.step, number(value)) for name, value in line.values.items()}
+    return {name: value for name, (_, value) in last.items()}
 
 
 def _check_step(step: Any) -> int:

@@ -98,7 +98,7 @@ class LedgerLine(msgspec.Struct):
 
 
 class RegistryLine(msgspec.Struct, omit_defaults=True):
-    """What happened to a run; ``created`` carries its name and tags."""
+    """What happened to a run; ``created`` carries its name and tags, ``finished`` the seconds worked."""
 
     time: str
     event: str
@@ -106,18 +106,19 @@ class RegistryLine(msgspec.Struct, omit_defaults=True):
     status: str
     name: str = ""
     tags: list[str] = []
+    seconds: float = 0.0
 
 
-class RunInfo(msgspec.Struct):
+class RunInfo(msgspec.Struct, kw_only=True):
     """run.json, the truth about a run. Free mappings stand in the free encoding of ``values``."""
 
+    schema: str = RUN
+    version: int = VERSION
+    writer: str = ""
     id: str
     name: str
     status: str
     created: str
-    schema: str = RUN
-    version: int = VERSION
-    writer: str = ""
     tags: list[str] = []
     finished: str | None = None
     seconds: float = 0.0
@@ -156,13 +157,13 @@ class MetricSummary(msgspec.Struct):
     last_step: int
 
 
-class Summary(msgspec.Struct):
+class Summary(msgspec.Struct, kw_only=True):
     """summary.json: rollups of all metrics, and how many bytes of each file they were made from."""
 
-    run: str
-    source: dict[str, int]
     schema: str = SUMMARY
     version: int = VERSION
+    run: str
+    source: dict[str, int]
     steps: int = 0
     metrics: dict[str, MetricSummary] = {}
     layout: dict[str, Any] = {}

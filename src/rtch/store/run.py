@@ -121,7 +121,7 @@ class Run:
             folder = self._ledger.checkpoint_folder(at)
         state = {"step": at, "epoch": epoch, **extra}
         written = save_training(folder, model=model, optimizer=optimizer, state=state)
-        self._register([folder / file for file in written], CHECKPOINT, at)
+        self._register([_inside(folder, file) for file in written], CHECKPOINT, at)
         return folder
 
     def artifact(
@@ -229,9 +229,10 @@ class Run:
         self._info.status = status
         self._info.error = error
         self._info.finished = utc_now()
-        self._info.seconds += time.monotonic() - self._started
+        self._info.seconds = round(self._info.seconds + time.monotonic() - self._started, 3)
         self._write_info()
-        registry.append(self.path.parent, RegistryLine(self._info.finished, "finished", self.id, status))
+        ended = RegistryLine(self._info.finished, "finished", self.id, status, seconds=self._info.seconds)
+        registry.append(self.path.parent, ended)
         with store_io("summary", self.path):
             rollups, _ = summary.compute(self.path, self.id)
             replace_file(self.path / "summary.json", summary.encode(rollups))
@@ -275,6 +276,10 @@ class Run:
         self._mutex = threading.Lock()
         self._close()
         self._lock.forget()
+
+
+def _inside(folder: Path, file: str | Path) -> Path:
+    return Path(file) if Path(file).is_relative_to(folder) else folder / file
 
 
 def reason(error: BaseException) -> str:

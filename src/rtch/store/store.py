@@ -32,7 +32,7 @@ _SHOWN_MATCHES = 5
 
 
 class RunRecord(NamedTuple):
-    """What a listing tells about a run."""
+    """What a listing tells about a run; ``seconds`` is None until it has finished."""
 
     id: str
     name: str
@@ -40,6 +40,7 @@ class RunRecord(NamedTuple):
     tags: tuple[str, ...]
     created: str
     finished: str | None
+    seconds: float | None
 
 
 class Store:
@@ -92,7 +93,7 @@ class Store:
             run = Run(folder, lock, record, new=True)
             info.write(folder, record)
             created = RegistryLine(record.created, "created", record.id, RUNNING, record.name, record.tags)
-            registry.append(self.path, created)
+            registry.append(folder.parent, created)
         except BaseException:
             lock.release()
             raise
@@ -105,7 +106,7 @@ class Store:
 
         Records of later steps no longer count for readers. RunLockedError where a process is writing the run.
         """
-        folder = self.path / self.resolve(run)
+        folder = self.path.absolute() / self.resolve(run)
         lock = FileLock(folder / "run.lock")
         _take(lock, folder.name)
         try:
@@ -182,7 +183,9 @@ class Store:
         for run in reversed(self.ids()):
             first, now = created.get(run), last.get(run)
             if first is not None and now is not None and now.status != RUNNING:
-                yield RunRecord(run, first.name, now.status, tuple(first.tags), first.time, now.time)
+                yield RunRecord(
+                    run, first.name, now.status, tuple(first.tags), first.time, now.time, now.seconds
+                )
                 continue
             folder = self.path / run
             try:
@@ -191,18 +194,22 @@ class Store:
             except (SchemaError, RunNotFoundError) as error:
                 self.warnings.append(str(error))
                 continue
-            yield RunRecord(run, record.name, status, tuple(record.tags), record.created, record.finished)
+            seconds = record.seconds if record.finished else None
+            yield RunRecord(
+                run, record.name, status, tuple(record.tags), record.created, record.finished, seconds
+            )
 
     def _new_folder(self) -> Path:
-        with store_io("start_run", self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
+        store = self.path.absolute()  # a run outlives a change of the working folder
+        with store_io("start_run", store):
+            store.mkdir(parents=True, exist_ok=True)
             while True:
-                folder = self.path / new_id()
+                folder = store / new_id()
                 try:
                     folder.mkdir()
                 except FileExistsError:
                     continue
-                sync_folder(self.path)
+                sync_folder(store)
                 return folder
 
 

@@ -15,9 +15,10 @@ import msgspec
 from rtch.store.files import store_io
 from rtch.store.jsonl import JsonLines
 from rtch.store.ledger import read_ledger
-from rtch.store.metrics import MetricsReader, collect
+from rtch.store.metrics import MetricsReader, collect, tail_values
 from rtch.store.records import TELEMETRY, VERSION, Summary, TelemetryLine
 from rtch.store.rollup import Rollup
+from rtch.store.values import Number, number
 
 SOURCES = ("metrics.jsonl", "telemetry.jsonl", "artifacts.jsonl")
 _decoder = msgspec.json.Decoder(Summary)
@@ -71,6 +72,14 @@ def read_fresh(folder: Path) -> Summary | None:
             raise
     source = {name: _size(folder / name) for name in SOURCES}
     return summary if summary.version == VERSION and summary.source == source else None
+
+
+def last_values(folder: Path) -> dict[str, Number]:
+    """Return the last value of each metric: from a fresh summary.json, or the end of the metrics."""
+    fresh = read_fresh(folder)
+    if fresh is None:
+        return tail_values(folder / "metrics.jsonl")
+    return {name: number(metric.last) for name, metric in fresh.metrics.items()}
 
 
 def encode(summary: Summary) -> bytes:
