@@ -12,21 +12,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "rtch"
 
 # From the bottom to the top: each part may import itself and whatever stands before it.
 ORDER = [
-    *[
-        "errors",
-        "dtypes",
-        "layout",
-        "store",
-        "ops",
-        "_c",
-        "tensor",
-        "autograd",
-        "fx",
-        "random",
-        "nn",
-        "optim",
-    ],
-    *["data", "checkpoint", "train", "service", "sklearn", "cli"],
+    *["_version", "version", "errors", "dtypes", "layout", "store", "ops", "_c", "tensor", "autograd", "fx"],
+    *["random", "nn", "optim", "data", "checkpoint", "train", "service", "sklearn", "cli"],
 ]
 
 # Imports against the order that run only inside a function, each for a reason.
