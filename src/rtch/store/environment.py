@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rtch.store.values import plain_json
+from rtch.version import __version__, numerics_version
 
 GIT_SECONDS = 2.0
 
@@ -19,10 +20,9 @@ def capture(extra: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the environment as JSON data, with ``extra`` (threads, isa ...) merged over it."""
     import platform
 
-    package = sys.modules["rtch"]
     facts: dict[str, Any] = {
-        "rtch": getattr(package, "__version__", "0+unknown"),
-        "numerics_version": getattr(package, "numerics_version", None),
+        "rtch": __version__,
+        "numerics_version": numerics_version,
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "platform": f"{platform.system()}-{platform.release()}",

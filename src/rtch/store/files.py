@@ -29,9 +29,7 @@ def store_io(where: str, path: Path) -> Iterator[None]:
     except StoreIOError:
         raise
     except OSError as error:
-        raise StoreIOError(
-            f"{where}: {error.strerror or error}; got {str(path)!r}", path=str(path)
-        ) from error
+        raise StoreIOError(f"{where}: {error.strerror or error}; got {str(path)!r}", path=str(path)) from error
 
 
 @contextlib.contextmanager

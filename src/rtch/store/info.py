@@ -28,9 +28,7 @@ def read(folder: Path) -> RunInfo:
             raise damage(path, 1, f"run.json has at most {MAX_BYTES} bytes; got {path.stat().st_size}")
         data = path.read_bytes()
     except FileNotFoundError:
-        raise RunNotFoundError(
-            f"store: a run has a run.json; got none in {str(folder)!r}", run=folder.name
-        ) from None
+        raise RunNotFoundError(f"store: a run has a run.json; got none in {str(folder)!r}", run=folder.name) from None
     except OSError as error:
         raise StoreIOError(f"read: {error.strerror}; got {str(path)!r}", path=str(path)) from error
     record = decode_record(_decoder, data, path, 1)

@@ -57,9 +57,7 @@ class JsonLines(Generic[T]):
     anything.
     """
 
-    def __init__(
-        self, path: Path, schema: str, decoder: msgspec.json.Decoder[T], size: int | None = None
-    ) -> None:
+    def __init__(self, path: Path, schema: str, decoder: msgspec.json.Decoder[T], size: int | None = None) -> None:
         self.path = path
         self.consumed = 0
         self.torn: str | None = None

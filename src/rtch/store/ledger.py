@@ -9,7 +9,6 @@ complete under its final name before its line is written, and no file is ever ov
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -65,7 +64,8 @@ class LedgerWriter:
         """Copy ``source`` to ``artifacts/name`` and register it."""
         target = self._target(name)
         with source.open("rb") as original, atomic_file(target) as copy:
-            shutil.copyfileobj(original, copy, 1 << 20)
+            while block := original.read(1 << 20):
+                copy.write(block)
         return self.register([target], kind, step)[0]
 
     def write_in(self, data: bytes, name: str, kind: str, step: int | None) -> ArtifactLine:
@@ -122,13 +122,9 @@ def read_ledger(path: Path) -> Ledger:
         for index, record in enumerate(records):
             if record.path:
                 if not is_relative(record.path):
-                    raise damage(
-                        path, first + index, f"a path stays inside the run's folder; got {record.path[:80]!r}"
-                    )
+                    raise damage(path, first + index, f"a path stays inside the run's folder; got {record.path[:80]!r}")
                 kept.append(
-                    ArtifactLine(
-                        record.kind, record.path, record.size, record.sha256, record.time, record.step
-                    )
+                    ArtifactLine(record.kind, record.path, record.size, record.sha256, record.time, record.step)
                 )
             elif record.resumed_from_step >= 0:
                 kept = [line for line in kept if line.step is None or line.step <= record.resumed_from_step]
@@ -145,8 +141,7 @@ def checkpoints(folder: Path, lines: Sequence[ArtifactLine]) -> list[Checkpoint]
         if line.kind == CHECKPOINT and len(parts) > 2:
             groups.setdefault("/".join(parts[:2]), []).append(line)
     return [
-        Checkpoint(folder / name, files[0].step or 0, files[0].time, tuple(files))
-        for name, files in groups.items()
+        Checkpoint(folder / name, files[0].step or 0, files[0].time, tuple(files)) for name, files in groups.items()
     ]
 
 

@@ -37,9 +37,7 @@ class FileLock:
         try:
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
-            raise StoreIOError(
-                f"lock: {error.strerror}; got {str(self.path)!r}", path=str(self.path)
-            ) from error
+            raise StoreIOError(f"lock: {error.strerror}; got {str(self.path)!r}", path=str(self.path)) from error
         try:
             deadline = time.monotonic() + timeout
             while not _try_lock(handle, self.path):

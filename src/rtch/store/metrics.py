@@ -190,9 +190,7 @@ def tail_values(path: Path) -> dict[str, Number]:
     with store_io("read", path), path.open("rb") as file:
         start = max(0, path.stat().st_size - _TAIL)
         file.seek(start)
-        lines = file.read().split(b"\n")[
-            1:-1
-        ]  # the first is a header or begins in the middle, the last is torn
+        lines = file.read().split(b"\n")[1:-1]  # the first is a header or begins in the middle, the last is torn
     last: dict[str, tuple[int, Number]] = {}
     for data in lines:
         try:

@@ -16,13 +16,13 @@ that it does not know, and refuses a newer version. Times are ISO 8601 in UTC, i
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import Any
 
 import msgspec
 
 from rtch.store.values import StoredNumber
+from rtch.version import __version__
 
 VERSION = 1
 REGISTRY, RUN, METRICS = "rtch.registry", "rtch.run", "rtch.metrics"
@@ -179,9 +179,7 @@ def utc_now() -> str:
 def utc_text(seconds: float) -> str:
     """Return seconds since 1970 as ISO 8601 in UTC, cut to milliseconds."""
     milliseconds = int(seconds * 1000)
-    return (
-        time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(milliseconds // 1000)) + f".{milliseconds % 1000:03d}Z"
-    )
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(milliseconds // 1000)) + f".{milliseconds % 1000:03d}Z"
 
 
 def utc_seconds(text: str) -> float:
@@ -193,4 +191,4 @@ def utc_seconds(text: str) -> float:
 
 def writer_name() -> str:
     """Return who writes: ``rtch`` and its version."""
-    return f"rtch {getattr(sys.modules['rtch'], '__version__', '0+unknown')}"
+    return f"rtch {__version__}"

@@ -73,9 +73,7 @@ def read(store: Path) -> tuple[list[RegistryLine], list[str]]:
     try:
         header = _header_decoder.decode(first)
         if header.schema != REGISTRY or header.version > VERSION:
-            return [], [
-                f"{path}: line 1: not a registry of version {VERSION}, the runs' own files are read instead"
-            ]
+            return [], [f"{path}: line 1: not a registry of version {VERSION}, the runs' own files are read instead"]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         rest, start = data, 1
     try:

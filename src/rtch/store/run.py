@@ -114,9 +114,10 @@ class Run:
         The files are registered as artifacts of kind ``checkpoint``. CheckpointError where they can't be
         written.
         """
+        last_step = self._open("checkpoint").last_step
         from rtch.checkpoint import save_training
 
-        at = self._open("checkpoint").last_step if step is None else step
+        at = last_step if step is None else step
         with store_io("checkpoint", self.path):
             folder = self._ledger.checkpoint_folder(at)
         state = {"step": at, "epoch": epoch, **extra}
@@ -124,9 +125,7 @@ class Run:
         self._register([_inside(folder, file) for file in written], CHECKPOINT, at)
         return folder
 
-    def artifact(
-        self, path: str | Path, kind: str = "file", name: str | None = None, step: int | None = None
-    ) -> Path:
+    def artifact(self, path: str | Path, kind: str = "file", name: str | None = None, step: int | None = None) -> Path:
         """Copy a file into the run, register it in the ledger, and return where the copy is.
 
         ``name`` is its path under ``artifacts/``, by default the file's own name. An earlier artifact of that
@@ -138,9 +137,7 @@ class Run:
             line = self._ledger.copy_in(source, source.name if name is None else name, kind, step)
         return self.path / line.path
 
-    def save_artifact(
-        self, name: str, data: bytes | str, kind: str = "file", step: int | None = None
-    ) -> Path:
+    def save_artifact(self, name: str, data: bytes | str, kind: str = "file", step: int | None = None) -> Path:
         """Write bytes or UTF-8 text as an artifact, register it, and return where it is."""
         self._open("save_artifact")
         content = data.encode() if isinstance(data, str) else data
@@ -240,9 +237,7 @@ class Run:
     def _write_telemetry(self, telemetry: Mapping[str, Any]) -> None:
         unknown = set(telemetry) - {"layout", "spans"}
         if unknown:
-            raise ArgumentError(
-                f"finish: telemetry has layout and spans; got {sorted(unknown)}", argument="telemetry"
-            )
+            raise ArgumentError(f"finish: telemetry has layout and spans; got {sorted(unknown)}", argument="telemetry")
         plain = plain_json(telemetry, "telemetry")
         line = encode_line(TelemetryLine(utc_now(), plain.get("layout", {}), plain.get("spans", {})))
         info.append_line(self.path / "telemetry.jsonl", header_line(TELEMETRY), line)
@@ -261,9 +256,7 @@ class Run:
         return metrics
 
     def _not_open(self, where: str) -> ExperimentError:
-        return ExperimentError(
-            f"{where}: the run takes no more records; got one for {self.id} ({self.status})"
-        )
+        return ExperimentError(f"{where}: the run takes no more records; got one for {self.id} ({self.status})")
 
     def _close(self) -> None:
         metrics, self._metrics = self._metrics, None

@@ -99,9 +99,7 @@ class Store:
             raise
         return run
 
-    def resume_run(
-        self, run: str, from_step: int | None = None, environment: Mapping[str, Any] | None = None
-    ) -> Run:
+    def resume_run(self, run: str, from_step: int | None = None, environment: Mapping[str, Any] | None = None) -> Run:
         """Open a run again for appending, after ``from_step`` (by default its last step).
 
         Records of later steps no longer count for readers. RunLockedError where a process is writing the run.
@@ -183,9 +181,7 @@ class Store:
         for run in reversed(self.ids()):
             first, now = created.get(run), last.get(run)
             if first is not None and now is not None and now.status != RUNNING:
-                yield RunRecord(
-                    run, first.name, now.status, tuple(first.tags), first.time, now.time, now.seconds
-                )
+                yield RunRecord(run, first.name, now.status, tuple(first.tags), first.time, now.time, now.seconds)
                 continue
             folder = self.path / run
             try:
@@ -195,9 +191,7 @@ class Store:
                 self.warnings.append(str(error))
                 continue
             seconds = record.seconds if record.finished else None
-            yield RunRecord(
-                run, record.name, status, tuple(record.tags), record.created, record.finished, seconds
-            )
+            yield RunRecord(run, record.name, status, tuple(record.tags), record.created, record.finished, seconds)
 
     def _new_folder(self) -> Path:
         store = self.path.absolute()  # a run outlives a change of the working folder
@@ -220,7 +214,5 @@ def _take(lock: FileLock, run: str) -> None:
 
 def _check_tags(tags: Iterable[str]) -> list[str]:
     if isinstance(tags, str):
-        raise ArgumentError(
-            f"start_run: tags are a list of strings; got the string {tags!r}", argument="tags"
-        )
+        raise ArgumentError(f"start_run: tags are a list of strings; got the string {tags!r}", argument="tags")
     return list(dict.fromkeys(check_name("start_run: tags", tag) for tag in tags))

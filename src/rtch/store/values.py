@@ -67,8 +67,7 @@ def check_name(where: str, name: Any) -> str:
         raise ArgumentError(f"{where}: a name must be a string; got {_describe(name)}", argument="name")
     if not 0 < len(name) <= MAX_NAME or not name.isprintable() or name != name.strip():
         raise ArgumentError(
-            f"{where}: a name has 1 to {MAX_NAME} printable characters, no space at its ends; "
-            f"got {name[:80]!r}",
+            f"{where}: a name has 1 to {MAX_NAME} printable characters, no space at its ends; got {name[:80]!r}",
             argument="name",
         )
     return name
@@ -87,10 +86,7 @@ def plain_json(value: Any, where: str, depth: int = 0) -> Any:
     if isinstance(value, str):
         return _utf8(value, where)
     if isinstance(value, Mapping):
-        return {
-            _checked_key(key, where): plain_json(item, f"{where}.{key}", depth + 1)
-            for key, item in value.items()
-        }
+        return {_checked_key(key, where): plain_json(item, f"{where}.{key}", depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain_json(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
     if isinstance(value, os.PathLike):
@@ -155,9 +151,7 @@ def _checked_key(key: Any, where: str) -> str:
     if not isinstance(key, str):
         raise ArgumentError(f"{where}: keys must be strings; got {_describe(key)}", argument=where)
     if key == FLOAT_KEY:
-        raise ArgumentError(
-            f"{where}: the key {FLOAT_KEY!r} is reserved for NaN and infinities", argument=where
-        )
+        raise ArgumentError(f"{where}: the key {FLOAT_KEY!r} is reserved for NaN and infinities", argument=where)
     return _utf8(key, where)
 
 
@@ -165,9 +159,7 @@ def _utf8(value: str, where: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise ArgumentError(
-            f"{where}: text must be valid Unicode; got {value[:80]!r}", argument=where
-        ) from error
+        raise ArgumentError(f"{where}: text must be valid Unicode; got {value[:80]!r}", argument=where) from error
     return str.__str__(value)
 
 

@@ -124,9 +124,7 @@ class RunView:
     def _warn(self, *warnings: str | None) -> None:
         """Keep each warning once; half a line of a live writer is no tear."""
         self.warnings += [
-            warning
-            for warning in warnings
-            if warning and self.status != RUNNING and warning not in self.warnings
+            warning for warning in warnings if warning and self.status != RUNNING and warning not in self.warnings
         ]
 
 
