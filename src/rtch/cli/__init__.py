@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The ``rtch`` command. Commands are imported when they are called, so that help and listings stay fast.
 
-A new command is one row in ``COMMANDS`` and one file. A command parses, calls the library and prints; errors of
-the library become one line and an exit code in ``group``.
+A new command is one row in ``COMMANDS`` and one file. A command parses, calls the library and prints; errors
+of the library become one line and an exit code in ``group``.
 """
 
 from __future__ import annotations

@@ -62,9 +62,7 @@ def export(runs: tuple[str, ...], form: str, what: str, output: Path | None, run
         stream.flush()
     else:
         if not output.parent.is_dir():
-            raise StoreIOError(
-                f"export: there is no such folder; got {str(output.parent)!r}", path=str(output)
-            )
+            raise StoreIOError(f"export: there is no such folder; got {str(output.parent)!r}", path=str(output))
         with atomic_file(output) as file:
             for chunk in chunks:
                 file.write(chunk)

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from rtch.errors import TorchError, TrainingError
+from rtch.version import __version__
 
 EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
@@ -29,7 +30,7 @@ def _set_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
 
 def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
-        click.echo(f"rtch {getattr(sys.modules['rtch'], '__version__', '0+unknown')}")
+        click.echo(f"rtch {__version__}")
         context.exit()
 
 

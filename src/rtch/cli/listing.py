@@ -31,9 +31,7 @@ _SHOWN_METRICS = 2
 )
 @output_options
 @runs_dir_option
-def list_runs(
-    tags: tuple[str, ...], status: str | None, limit: int | None, as_json: bool, runs_dir: Path
-) -> None:
+def list_runs(tags: tuple[str, ...], status: str | None, limit: int | None, as_json: bool, runs_dir: Path) -> None:
     """List runs, newest first.
 
     The table shows the last values of the losses; --json the last values of all metrics.
@@ -74,9 +72,7 @@ def _as_data(runs_dir: Path, record: RunRecord) -> dict[str, object]:
     last = last_values(runs_dir / record.id)
     return {
         **record._asdict(),
-        "metrics": {
-            name: stored_float(value) if isinstance(value, float) else value for name, value in last.items()
-        },
+        "metrics": {name: stored_float(value) if isinstance(value, float) else value for name, value in last.items()},
     }
 
 

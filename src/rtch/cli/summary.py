@@ -117,11 +117,12 @@ def _metrics(rollups: Summary, width: int) -> list[str]:
             (name, *(tables.figure(getattr(metric, "nan_count" if key == "nan" else key)) for key in names))
             for name, metric in rollups.metrics.items()
         ]
-        lines = tables.table(("metric", *names), rows, width, right=names, shrink=("metric",))
-        if optional is None or max(map(tables.cell_width, lines)) <= width:
-            break
-        names.remove(optional)
-    return lines
+        lines = tables.table(("metric", *names), rows, width, right=names)
+        if max(map(tables.cell_width, lines)) <= width:
+            return lines
+        if optional is not None:
+            names.remove(optional)
+    return tables.table(("metric", *names), rows, width, right=names, shrink=("metric",))
 
 
 def _artifacts(view: RunView, width: int) -> list[str]:
@@ -133,9 +134,7 @@ def _artifacts(view: RunView, width: int) -> list[str]:
     ]
     if checkpoints:
         last = checkpoints[-1]
-        rows += [
-            (CHECKPOINT, line.path, str(line.size), line.sha256[:12], str(last.step)) for line in last.files
-        ]
+        rows += [(CHECKPOINT, line.path, str(line.size), line.sha256[:12], str(last.step)) for line in last.files]
     lines = tables.table(
         ("artifact", "path", "bytes", "sha256", "step"),
         rows,

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -25,7 +24,11 @@ STATUS_COLOURS = {
 
 def terminal_width() -> int:
     """Return the width to fit: the terminal's, or 80 where output is no terminal."""
-    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 80
+    if not sys.stdout.isatty():
+        return 80
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def printable(text: str) -> str:
@@ -39,9 +42,7 @@ def cell_width(text: str) -> int:
     """Return how many columns a terminal needs for ``text``."""
     if text.isascii():
         return len(text)
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
-    )
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def cut(text: str, width: int) -> str:
@@ -54,12 +55,12 @@ def cut(text: str, width: int) -> str:
 
 
 def figure(value: Number | str | None) -> str:
-    """Return a number for a table: whole numbers in full, others with 4 significant digits."""
+    """Return a number for a table: whole numbers up to 9 digits in full, others with 4 digits."""
     if value is None:
         return "-"
     if isinstance(value, str):
         return {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}[value]
-    return str(value) if isinstance(value, int) else f"{value:.4g}"
+    return str(value) if isinstance(value, int) and abs(value) < 10**9 else f"{value:.4g}"
 
 
 def seconds_text(seconds: float | None) -> str:
