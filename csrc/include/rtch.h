@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * rtch.h: the whole C API of the kernel library.
+ *
+ * A tensor is a small header (dtype, shape, strides, data pointer) over a reference-counted storage. Headers are
+ * values: nothing that is called on one changes another. All entries are safe to call from several threads at once
+ * on different headers; the caller orders writes to one header.
+ *
+ * An entry that makes a tensor returns it with one reference, or NULL with the reason in rt_last_status().
+ * The text between the two cdef markers is what cffi reads, so it holds plain declarations only.
+ */
+#ifndef RTCH_H
+#define RTCH_H
+
+#include <stdint.h>
+
+#include "ops.h" /* generated from src/rtch/ops: RT_OP_* and the X-macro lists */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* cdef begin */
+
+/* Raised whenever any bit of any result changes. docs/numerics.md says what each version fixes. */
+#define RT_NUMERICS_VERSION 1
+#define RT_MAX_NDIM 32
+
+/* A status; src/rtch/_c/status.py maps each to an exception. */
+#define RT_OK 0
+#define RT_ERR_BROADCAST 1
+#define RT_ERR_DTYPE 2
+#define RT_ERR_DIMENSION 3
+#define RT_ERR_INDEX 4
+#define RT_ERR_SHAPE 5
+#define RT_ERR_LAYOUT 6
+#define RT_ERR_OVERLAP 7
+#define RT_ERR_ALLOC 8
+#define RT_ERR_ARGUMENT 9
+#define RT_ERR_READONLY 10
+#define RT_ERR_THREAD 11
+
+/* dtypes; 0 to 3 are computed today, the others hold the place of what is to come. */
+#define RT_BOOL 0
+#define RT_I64 1
+#define RT_F32 2
+#define RT_F64 3
+#define RT_N_DTYPES 4
+
+struct rt_storage;
+
+typedef struct rt_tensor {
+    int64_t numel;
+    int8_t dtype;
+    uint8_t ndim;
+    uint8_t contiguous; /* row-major without gaps */
+    uint8_t bcast;      /* bit i: operand i was broadcast to make this result */
+    int32_t n_refs;     /* private from here on */
+    struct rt_storage *storage;
+    char *data;
+    int64_t dims[]; /* shape, then strides in bytes */
+} rt_tensor;
+
+int rt_last_status(void);
+
+/* Headers. Shapes and strides in elements at this border; shape pointers stay valid as long as the header. */
+rt_tensor *rt_retain(rt_tensor *t);
+void rt_release(rt_tensor *t);
+const int64_t *rt_shape(const rt_tensor *t);
+void rt_strides(const rt_tensor *t, int64_t *out);
+void *rt_data(const rt_tensor *t);
+int64_t rt_aliases(const rt_tensor *t);
+int rt_shares_storage(const rt_tensor *a, const rt_tensor *b);
+
+/* Making. */
+rt_tensor *rt_empty(int dtype, int ndim, const int64_t *shape);
+rt_tensor *rt_full(int dtype, int ndim, const int64_t *shape, double f, int64_t i);
+rt_tensor *rt_arange(int dtype, int64_t n, double start, double step, int64_t istart, int64_t istep);
+rt_tensor *rt_from_memory(int dtype, int ndim, const int64_t *shape, const void *data);
+int rt_to_memory(const rt_tensor *t, void *data);
+double rt_item_f64(const rt_tensor *t);
+int64_t rt_item_i64(const rt_tensor *t);
+
+/* Views: O(1), share the storage. */
+rt_tensor *rt_permute(const rt_tensor *t, int ndim, const int64_t *axes);
+rt_tensor *rt_transpose(const rt_tensor *t);
+rt_tensor *rt_broadcast_to(const rt_tensor *t, int ndim, const int64_t *shape);
+rt_tensor *rt_reshape(const rt_tensor *t, int ndim, const int64_t *shape); /* copies where a view can't be had */
+rt_tensor *rt_squeeze_like(const rt_tensor *t, uint64_t axes, int insert);
+/* spec: n entries of 4 numbers (kind, start, step, length): kind 0 a slice, 1 an integer at start, 2 a new axis. */
+rt_tensor *rt_index(const rt_tensor *t, int n, const int64_t *spec);
+
+/* Ops, one entry per kind of call. op is an RT_OP_ number of that kind. */
+rt_tensor *rt_unary(int op, const rt_tensor *a);
+rt_tensor *rt_binary(int op, const rt_tensor *a, const rt_tensor *b);
+/* scalar_kind: RT_BOOL, RT_I64 or RT_F64 (of f or i); swap: the scalar is the left operand. */
+rt_tensor *rt_binary_scalar(int op, const rt_tensor *a, int scalar_kind, double f, int64_t i, int swap);
+rt_tensor *rt_where(const rt_tensor *cond, const rt_tensor *a, const rt_tensor *b);
+rt_tensor *rt_reduce(int op, const rt_tensor *a, uint64_t axes, int keepdims);
+rt_tensor *rt_sum_to(const rt_tensor *a, int ndim, const int64_t *shape);
+rt_tensor *rt_matmul(const rt_tensor *a, const rt_tensor *b);
+rt_tensor *rt_cast(const rt_tensor *a, int dtype);
+rt_tensor *rt_contiguous(const rt_tensor *a); /* a itself where it is row-major */
+rt_tensor *rt_copy(const rt_tensor *a);
+rt_tensor *rt_concat(int n, rt_tensor *const *parts, int axis);
+rt_tensor *rt_take(const rt_tensor *a, const rt_tensor *index, int axis);
+rt_tensor *rt_index_add(const rt_tensor *a, int axis, const rt_tensor *index, const rt_tensor *source);
+
+/* Writing. The target must be nobody else's: pass a header through rt_unshare first. rt_unshare consumes t and gives
+   back the header to use from now on: t itself where nobody else could see a write, else a fresh row-major copy
+   (copy-on-write). On NULL t is still the caller's. The others return a status and write nothing unless it is RT_OK. */
+rt_tensor *rt_unshare(rt_tensor *t);
+int rt_assign(rt_tensor *t, int n, const int64_t *spec, const rt_tensor *value);
+int rt_binary_inplace(int op, rt_tensor *t, const rt_tensor *b);
+int rt_sgd_step(rt_tensor *p, const rt_tensor *g, rt_tensor *buf, int first, double lr, double momentum,
+                double dampening, double weight_decay, int nesterov);
+int rt_adam_step(rt_tensor *p, const rt_tensor *g, rt_tensor *m, rt_tensor *v, double step_size, double beta1,
+                 double beta2, double eps, double weight_decay, double sqrt_bias2);
+
+/* Random numbers: element i is Philox4x32-10(key = seed, counter = (offset + i, 0)). */
+rt_tensor *rt_random_uniform(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset, double low,
+                             double high);
+rt_tensor *rt_random_normal(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset, double mean,
+                            double std);
+rt_tensor *rt_random_permutation(int64_t n, uint64_t seed, uint64_t offset);
+uint64_t rt_random_bits(uint64_t seed, uint64_t counter, uint64_t attempt);
+
+/* The library itself. */
+int rt_init(const char *isa, int n_threads); /* isa NULL or "": the best this CPU has */
+const char *rt_isa(void);
+const char *rt_compiler(void);
+int rt_isa_available(const char *isa);
+int rt_set_num_threads(int n);
+int rt_get_num_threads(void);
+int rt_default_num_threads(void);
+int64_t rt_copies_made(void); /* copies that copy-on-write had to make */
+/* cdef end */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT
+ * index.c: concat, take and index_add: whole slices move, so these are loops of strided copies. */
+#include <string.h>
+
+#include "runtime.h"
+
+rt_tensor *rt_concat(int n, rt_tensor *const *parts, int axis) {
+    if (n < 1) RT_FAIL(RT_ERR_ARGUMENT);
+    const int ndim = parts[0]->ndim;
+    if (axis < 0 || axis >= ndim) RT_FAIL(RT_ERR_DIMENSION);
+    int64_t shape[RT_MAX_NDIM];
+    int dtype = 0;
+    memcpy(shape, rt_t_shape(parts[0]), sizeof(int64_t) * (size_t)ndim);
+    shape[axis] = 0;
+    for (int i = 0; i < n; i++) {
+        const int64_t *s = rt_t_shape(parts[i]);
+        if (parts[i]->ndim != ndim) RT_FAIL(RT_ERR_DIMENSION);
+        for (int d = 0; d < ndim; d++)
+            if (d != axis && s[d] != shape[d]) RT_FAIL(RT_ERR_BROADCAST);
+        if (__builtin_add_overflow(shape[axis], s[axis], &shape[axis])) RT_FAIL(RT_ERR_SHAPE);
+        if (parts[i]->dtype > dtype) dtype = parts[i]->dtype;
+    }
+    rt_tensor *out = rt_new(dtype, ndim, shape);
+    if (!out) return NULL;
+    const rt_fenv fenv = rt_fenv_enter();
+    char *to = out->data;
+    for (int i = 0; i < n; i++) {
+        if (parts[i]->numel == 0) continue;
+        rt_copy_into(to, dtype, ndim, rt_t_shape(parts[i]), rt_t_strides(out), parts[i]);
+        to += rt_t_shape(parts[i])[axis] * rt_t_strides(out)[axis];
+    }
+    rt_fenv_leave(fenv);
+    return out;
+}
+
+/* index is int64, 1-d and dense; every entry in [-size, size). */
+static rt_tensor *checked_index(const rt_tensor *index, int64_t size) {
+    if (index->dtype != RT_I64) RT_FAIL(RT_ERR_DTYPE);
+    if (index->ndim != 1) RT_FAIL(RT_ERR_DIMENSION);
+    rt_tensor *dense = rt_contiguous(index);
+    if (!dense) return NULL;
+    const int64_t *i = (const int64_t *)dense->data;
+    for (int64_t j = 0; j < dense->numel; j++)
+        if (i[j] < -size || i[j] >= size) {
+            rt_release(dense);
+            RT_FAIL(RT_ERR_INDEX);
+        }
+    return dense;
+}
+
+/* t without an axis: what one index selects. */
+static int slice_layout(const rt_tensor *t, int axis, int64_t *shape, int64_t *strides) {
+    int ndim = 0;
+    for (int d = 0; d < t->ndim; d++)
+        if (d != axis) shape[ndim] = rt_t_shape(t)[d], strides[ndim++] = rt_t_strides(t)[d];
+    return ndim;
+}
+
+rt_tensor *rt_take(const rt_tensor *a, const rt_tensor *index, int axis) {
+    if (axis < 0 || axis >= a->ndim) RT_FAIL(RT_ERR_DIMENSION);
+    const int64_t size = rt_t_shape(a)[axis];
+    rt_tensor *dense = checked_index(index, size);
+    if (!dense) return NULL;
+    int64_t shape[RT_MAX_NDIM], strides[2][RT_MAX_NDIM], kept[RT_MAX_NDIM];
+    memcpy(shape, rt_t_shape(a), sizeof(int64_t) * a->ndim);
+    shape[axis] = dense->numel;
+    rt_tensor *out = rt_new(a->dtype, a->ndim, shape);
+    if (out && out->numel > 0) {
+        slice_layout(a, axis, kept, strides[1]);
+        const int ndim = slice_layout(out, axis, kept, strides[0]);
+        const int64_t to = rt_t_strides(out)[axis], from = rt_t_strides(a)[axis];
+        const int64_t *i = (const int64_t *)dense->data;
+        const int64_t row = axis == 0 && a->contiguous ? from : 0; /* whole adjacent rows */
+        for (int64_t j = 0; j < dense->numel; j++) {
+            char *const data[2] = {out->data + j * to, a->data + (i[j] < 0 ? i[j] + size : i[j]) * from};
+            if (row) memcpy(data[0], data[1], (size_t)row);
+            else
+                rt_iterate(rt_k.cast[a->dtype][a->dtype], 2, data, ndim, kept, (const int64_t(*)[RT_MAX_NDIM])strides,
+                           RT_GRAIN_CHEAP);
+        }
+    }
+    rt_release(dense);
+    return out;
+}
+
+rt_tensor *rt_index_add(const rt_tensor *a, int axis, const rt_tensor *index, const rt_tensor *source) {
+    if (axis < 0 || axis >= a->ndim || source->ndim != a->ndim) RT_FAIL(RT_ERR_DIMENSION);
+    if (source->dtype != a->dtype || a->dtype == RT_BOOL) RT_FAIL(RT_ERR_DTYPE);
+    for (int d = 0; d < a->ndim; d++)
+        if (rt_t_shape(source)[d] != (d == axis ? index->numel : rt_t_shape(a)[d])) RT_FAIL(RT_ERR_BROADCAST);
+    const int64_t size = rt_t_shape(a)[axis];
+    rt_tensor *dense = checked_index(index, size);
+    if (!dense) return NULL;
+    rt_tensor *out = rt_copy(a);
+    if (out && source->numel > 0) {
+        int64_t strides[3][RT_MAX_NDIM], kept[RT_MAX_NDIM];
+        slice_layout(source, axis, kept, strides[2]);
+        const int ndim = slice_layout(out, axis, kept, strides[0]);
+        memcpy(strides[1], strides[0], sizeof(strides[0]));
+        const int64_t *i = (const int64_t *)dense->data;
+        const rt_fenv fenv = rt_fenv_enter();
+        for (int64_t j = 0; j < dense->numel; j++) { /* in the order of the indices: the sum is a chain */
+            char *row = out->data + (i[j] < 0 ? i[j] + size : i[j]) * rt_t_strides(out)[axis];
+            char *const data[3] = {row, row, source->data + j * rt_t_strides(source)[axis]};
+            rt_iterate(rt_k.loops[RT_OP_ADD][a->dtype], 3, data, ndim, kept, (const int64_t(*)[RT_MAX_NDIM])strides,
+                       RT_GRAIN_CHEAP);
+        }
+        rt_fenv_leave(fenv);
+    }
+    rt_release(dense);
+    return out;
+}

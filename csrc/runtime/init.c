@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT
+ * init.c: chooses the instruction set. Compiled with baseline flags only. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime.h"
+
+rt_kernels rt_k;
+
+static const uint8_t op_kind[RT_N_OPS] = {
+#define X(NAME, kind, rule) [RT_OP_##NAME] = kind,
+    RT_OP_INFO(X)
+#undef X
+};
+
+static const uint8_t op_rule[RT_N_OPS] = {
+#define X(NAME, kind, rule) [RT_OP_##NAME] = rule,
+    RT_OP_INFO(X)
+#undef X
+};
+
+int rt_kind_of(int op) {
+    return op >= 0 && op < RT_N_OPS ? op_kind[op] : -1;
+}
+
+int rt_rule_of(int op) {
+    return op >= 0 && op < RT_N_OPS ? op_rule[op] : -1;
+}
+
+#if defined(__x86_64__) || defined(_M_X64)
+/* __builtin_cpu_supports also asks whether the operating system saves the registers. */
+static int has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static int has_avx512(void) {
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+#define FILL(which)               \
+    rt_fill_elementwise_##which(k); \
+    rt_fill_reduce_##which(k);      \
+    rt_fill_matmul_##which(k);      \
+    rt_fill_copy_##which(k);        \
+    rt_fill_optim_##which(k);       \
+    rt_fill_random_##which(k);      \
+    k->isa = #which;
+
+/* Fills k with the named instruction set, if this CPU has it. */
+static int fill(rt_kernels *k, const char *isa) {
+    memset(k, 0, sizeof(*k));
+#if defined(RT_HAVE_AVX512)
+    if (strcmp(isa, "avx512") == 0 && has_avx512()) {
+        FILL(avx512)
+        return RT_OK;
+    }
+#endif
+#if defined(RT_HAVE_AVX2)
+    if (strcmp(isa, "avx2") == 0 && has_avx2()) {
+        FILL(avx2)
+        return RT_OK;
+    }
+#endif
+#if defined(RT_HAVE_NEON)
+    if (strcmp(isa, "neon") == 0) {
+        FILL(neon)
+        return RT_OK;
+    }
+#endif
+    if (strcmp(isa, "baseline") == 0) {
+        FILL(baseline)
+        return RT_OK;
+    }
+    return RT_ERR_ARGUMENT;
+}
+
+int rt_isa_available(const char *isa) {
+    rt_kernels k;
+    return fill(&k, isa) == RT_OK;
+}
+
+int rt_init(const char *isa, int n_threads) {
+    const char *const best[] = {"avx512", "avx2", "neon", "baseline"};
+    rt_kernels k;
+    int status = RT_ERR_ARGUMENT;
+    if (isa && *isa) status = fill(&k, isa);
+    else
+        for (int i = 0; i < 4 && status != RT_OK; i++) status = fill(&k, best[i]);
+    if (status != RT_OK) return status;
+    rt_k = k;
+    return rt_set_num_threads(n_threads > 0 ? n_threads : rt_default_num_threads());
+}
+
+const char *rt_isa(void) {
+    return rt_k.isa ? rt_k.isa : "";
+}
+
+const char *rt_compiler(void) {
+#if defined(__clang__)
+    return "clang " __clang_version__;
+#elif defined(__GNUC__)
+    return "gcc " __VERSION__;
+#else
+    return "unknown";
+#endif
+}

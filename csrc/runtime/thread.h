@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ * thread.h: mutex, condition and thread start under the same names for POSIX and Windows. */
+#ifndef RTCH_THREAD_H
+#define RTCH_THREAD_H
+
+#if defined(_WIN32)
+#define WIN32_LEAN_AND_MEAN
+#include <process.h>
+#include <windows.h>
+
+typedef SRWLOCK rt_mutex;
+typedef CONDITION_VARIABLE rt_cond;
+#define RT_MUTEX_INIT SRWLOCK_INIT
+#define RT_COND_INIT CONDITION_VARIABLE_INIT
+#define rt_lock(m) AcquireSRWLockExclusive(m)
+#define rt_try_lock(m) (TryAcquireSRWLockExclusive(m) != 0)
+#define rt_unlock(m) ReleaseSRWLockExclusive(m)
+#define rt_wait(c, m) SleepConditionVariableSRW(c, m, INFINITE, 0)
+#define rt_wake_all(c) WakeAllConditionVariable(c)
+
+static inline int rt_start_thread(unsigned(__stdcall *fn)(void *), void *arg) {
+    const uintptr_t handle = _beginthreadex(NULL, 0, fn, arg, 0, NULL);
+    if (!handle) return -1;
+    CloseHandle((HANDLE)handle);
+    return 0;
+}
+#define RT_THREAD_FN(name, arg) static unsigned __stdcall name(void *arg)
+#else
+#include <pthread.h>
+#include <signal.h>
+
+typedef pthread_mutex_t rt_mutex;
+typedef pthread_cond_t rt_cond;
+#define RT_MUTEX_INIT PTHREAD_MUTEX_INITIALIZER
+#define RT_COND_INIT PTHREAD_COND_INITIALIZER
+#define rt_lock(m) pthread_mutex_lock(m)
+#define rt_try_lock(m) (pthread_mutex_trylock(m) == 0)
+#define rt_unlock(m) pthread_mutex_unlock(m)
+#define rt_wait(c, m) pthread_cond_wait(c, m)
+#define rt_wake_all(c) pthread_cond_broadcast(c)
+
+/* Workers take no signals: those belong to the threads of the program. */
+static inline int rt_start_thread(void *(*fn)(void *), void *arg) {
+    pthread_t thread;
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    const int failed = pthread_create(&thread, NULL, fn, arg);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (failed) return -1;
+    pthread_detach(thread);
+    return 0;
+}
+#define RT_THREAD_FN(name, arg) static void *name(void *arg)
+#endif
+
+#endif

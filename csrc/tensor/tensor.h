@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tensor.h: headers and storages, for the C side only.
+ *
+ *   rt_tensor  { numel dtype ndim ... data -> } shape[ndim] stride_bytes[ndim]
+ *                                     |
+ *   rt_storage { n_refs nbytes data } +-> 64-byte aligned bytes, in the same allocation as the storage's head
+ *
+ * A header's n_refs counts its holders, a storage's the headers that look at it. A write is unobservable when both are 1.
+ */
+#ifndef RTCH_TENSOR_H
+#define RTCH_TENSOR_H
+
+#include <stddef.h>
+
+#include "rtch.h"
+
+typedef struct rt_storage {
+    int32_t n_refs;
+    int64_t nbytes;
+    char *data;
+} rt_storage;
+
+static inline int64_t *rt_t_shape(const rt_tensor *t) {
+    return (int64_t *)t->dims;
+}
+
+static inline int64_t *rt_t_strides(const rt_tensor *t) {
+    return (int64_t *)t->dims + t->ndim;
+}
+
+static inline int64_t rt_itemsize(int dtype) {
+    static const int8_t size[RT_N_DTYPES] = {1, 8, 4, 8};
+    return size[dtype];
+}
+
+/* Sets the calling thread's status. */
+void rt_set_status(int status);
+#define RT_FAIL(status) return rt_set_status(status), NULL
+
+/* A row-major tensor with a new storage; its elements are not set. */
+rt_tensor *rt_new(int dtype, int ndim, const int64_t *shape);
+/* A header over src's storage. Strides in bytes, offset in bytes from src's first element. */
+rt_tensor *rt_new_view(const rt_tensor *src, int ndim, const int64_t *shape, const int64_t *strides, int64_t offset);
+/* A header on the caller's stack (room for ndim dims) for a 0-d value that nobody else sees. */
+void rt_init_scalar(rt_tensor *t, int dtype, void *value);
+/* Whether two indices may reach one element; exact for the layouts that views can make, conservative otherwise. */
+int rt_overlaps_itself(const rt_tensor *t);
+
+/* Broadcast n shapes; returns ndim, or -1 where they do not fit. */
+int rt_broadcast(int n, const rt_tensor *const *t, int64_t *shape);
+/* Strides of t seen with the (broadcast) shape. */
+void rt_broadcast_strides(const rt_tensor *t, int ndim, const int64_t *shape, int64_t *strides);
+int rt_same_shape(const rt_tensor *t, int ndim, const int64_t *shape);
+/* Layout of a basic index (rt_index); returns ndim or -1 with the status set. */
+int rt_index_layout(const rt_tensor *t, int n, const int64_t *spec, int64_t *shape, int64_t *strides, int64_t *offset);
+
+#endif
