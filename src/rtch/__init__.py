@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+"""rtch: tensors, autograd and training whose runs replay bit for bit.
+
+Names load when they are first used, so that `import rtch`, `rtch.store` and `rtch list` need neither the C core nor
+NumPy. `__init__.pyi`, generated from the same lists, tells type checkers what there is.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+# module -> the public names that live there; the names in rtch.functions come from the op table.
+_HOMES = {
+    "rtch.tensor": ("Tensor", "shares_storage"),
+    "rtch.dtypes": ("DType", "bool_", "float32", "float64", "int64"),
+    "rtch.creation": (
+        "arange",
+        "asarray",
+        "empty",
+        "full",
+        "full_like",
+        "ones",
+        "ones_like",
+        "zeros",
+        "zeros_like",
+    ),
+    "rtch.manipulation": (
+        "astype",
+        "broadcast_to",
+        "concat",
+        "expand_dims",
+        "flip",
+        "index_add",
+        "matmul",
+        "permute_dims",
+        "reshape",
+        "squeeze",
+        "stack",
+        "sum_to",
+        "take",
+    ),
+    "rtch.autograd": ("enable_grad", "is_grad_enabled", "no_grad"),
+    "rtch._c": ("get_num_threads", "set_num_threads"),
+    "rtch.version": ("__version__", "numerics_version"),
+    "rtch.checkpoint": ("load", "save"),
+}
+_MODULES = ("autograd", "checkpoint", "data", "errors", "nn", "optim", "random", "service", "store", "train")
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"rtch.{name}")
+    if name.startswith("__") and name not in _HOME_OF:
+        raise AttributeError(f"module 'rtch' has no attribute {name!r}")
+    home = importlib.import_module(_HOME_OF.get(name, "rtch.functions"))
+    try:
+        value = getattr(home, name)
+    except AttributeError:
+        raise AttributeError(f"module 'rtch' has no attribute {name!r}") from None
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    from rtch import functions
+
+    return sorted({*_HOME_OF, *_MODULES, *functions.__all__})

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: MIT
+"""Whether calls are recorded, per thread: as `with` blocks and as decorators."""
+
+from __future__ import annotations
+
+from contextlib import ContextDecorator
+
+from rtch.tensor import grad_mode
+
+
+class set_grad_enabled(ContextDecorator):  # noqa: N801  (PyTorch's name)
+    """Record calls in this block, or don't."""
+
+    def __init__(self, mode: bool) -> None:
+        self._mode = mode
+        self._before: list[bool] = []
+
+    def __enter__(self) -> None:
+        """Switch."""
+        self._before.append(grad_mode.enabled)
+        grad_mode.enabled = self._mode
+
+    def __exit__(self, *exc: object) -> None:
+        """Switch back."""
+        grad_mode.enabled = self._before.pop()
+
+
+class no_grad(set_grad_enabled):  # noqa: N801  (PyTorch's name)
+    """Record nothing in this block: results do not require grad, and leaves may be written."""
+
+    def __init__(self) -> None:
+        super().__init__(False)
+
+
+class enable_grad(set_grad_enabled):  # noqa: N801  (PyTorch's name)
+    """Record calls in this block, also inside `no_grad`."""
+
+    def __init__(self) -> None:
+        super().__init__(True)
+
+
+def is_grad_enabled() -> bool:
+    """Whether this thread records calls now."""
+    return grad_mode.enabled

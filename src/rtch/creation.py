@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: MIT
+"""Making tensors: from Python and NumPy data, filled, and ranges."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from rtch._c import failure, ffi, lib
+from rtch.dtypes import DType, as_dtype, bool_, float32, float64, int64, of_python_scalar
+from rtch.errors import ArgumentError, DTypeError
+from rtch.ops.row import F
+from rtch.tensor import Tensor, snapshot, wrap
+
+_ARRAY_TYPES = {bool_: "b", int64: "q", float32: "d", float64: "d"}
+
+
+def shape_of(where: str, shape: Any) -> tuple[int, ...]:
+    """A shape as a tuple of non-negative integers."""
+    try:
+        sizes = tuple(operator.index(n) for n in (shape if isinstance(shape, (tuple, list)) else (shape,)))
+    except TypeError as error:
+        raise ArgumentError(f"{where}: a shape of integers is needed; got {shape!r}", argument=shape) from error
+    if any(n < 0 or n >= 2**63 for n in sizes) or len(sizes) > 32:
+        raise ArgumentError(f"{where}: at most 32 sizes of 0 or more are needed; got {shape!r}", argument=shape)
+    return sizes
+
+
+def asarray(obj: Any, /, *, dtype: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor with the values of a scalar, nested lists, a NumPy array or another tensor.
+
+    Python floats give float32 and integers int64 unless dtype says otherwise; a NumPy array keeps its dtype. NumPy
+    memory is copied. A tensor comes back as it is where dtype fits and copy is not True.
+
+    Raises:
+        DTypeError: a dtype that rtch does not compute with.
+        ArgumentError: ragged lists, or values that are not numbers.
+        ValueError: copy=False where a copy is needed.
+    """
+    wanted = None if dtype is None else as_dtype(dtype)
+    if isinstance(obj, Tensor):
+        if wanted is not None and wanted is not obj.dtype:
+            return F.astype(obj, wanted)  # type: ignore[no-any-return]
+        return snapshot(obj) if copy else obj
+    if copy is False:
+        raise ArgumentError("asarray: memory that is not rtch's is always copied; leave out copy=False", argument=copy)
+    if hasattr(obj, "__array_interface__") or hasattr(obj, "__array__"):
+        return _from_numpy(obj, wanted)
+    if isinstance(obj, (bool, int, float)):
+        return _filled((), obj, wanted or of_python_scalar(obj))
+    if not isinstance(obj, (list, tuple)):
+        raise ArgumentError(f"asarray: numbers, lists or an array are needed; got {type(obj).__name__}", argument=obj)
+    shape = _nested_shape(obj)
+    flat: list[Any] = []
+    _flatten(obj, shape, 0, flat)
+    if any(isinstance(value, Tensor) for value in flat):
+        flat = [value.item() if isinstance(value, Tensor) else value for value in flat]
+    if not all(isinstance(value, (bool, int, float)) for value in flat):
+        flat = [_scalar(value) for value in flat]
+    if wanted is None:
+        found = [of_python_scalar(value) for value in flat]
+        wanted = max(found, key=lambda t: t.code) if found else float32
+    return _from_flat(flat, shape, wanted)
+
+
+def _scalar(value: Any) -> Any:
+    if not isinstance(value, (bool, int, float)) and hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, (bool, int, float)):
+        return value
+    raise ArgumentError(f"asarray: every element must be a real number; got {value!r}", argument=value)
+
+
+def _nested_shape(obj: Any) -> tuple[int, ...]:
+    shape: list[int] = []
+    while isinstance(obj, (list, tuple)):
+        shape.append(len(obj))
+        if len(shape) > 32:
+            raise ArgumentError("asarray: at most 32 dimensions", argument=len(shape))
+        if not obj:
+            break
+        obj = obj[0]
+    return tuple(shape)
+
+
+def _flatten(obj: Any, shape: tuple[int, ...], depth: int, flat: list[Any]) -> None:
+    if depth == len(shape):
+        if isinstance(obj, (list, tuple)):
+            raise ArgumentError("asarray: nested lists must be rectangular", argument=shape)
+        flat.append(obj)
+        return
+    if not isinstance(obj, (list, tuple)) or len(obj) != shape[depth]:
+        raise ArgumentError(
+            f"asarray: nested lists must be rectangular; got {obj!r:.60} where {shape[depth]} items were due",
+            argument=shape,
+        )
+    for item in obj:
+        _flatten(item, shape, depth + 1, flat)
+
+
+def _from_flat(flat: list[Any], shape: tuple[int, ...], dtype: DType) -> Tensor:
+    """Python scalars to a tensor. float32 goes through float64, rounded once by our own cast."""
+    if dtype is bool_:
+        data, made = ffi.new("int8_t[]", [bool(v) for v in flat]), bool_
+    elif dtype is int64:
+        if any(isinstance(v, float) and not v.is_integer() for v in flat):
+            raise DTypeError("asarray: a fraction does not fit in int64; use astype to truncate", dtype=dtype)
+        try:
+            data, made = ffi.new("int64_t[]", [int(v) for v in flat]), int64
+        except OverflowError as error:
+            raise ArgumentError("asarray: an integer of more than 64 bits", argument=flat) from error
+    else:
+        try:
+            data, made = ffi.new("double[]", flat), float64
+        except OverflowError as error:
+            raise ArgumentError("asarray: an integer too large for a float", argument=flat) from error
+    out = wrap(_check("asarray", lib.rt_from_memory(made.code, len(shape), shape, data), shape))
+    return out if made is dtype else wrap(_check("asarray", lib.rt_cast(out._h, dtype.code), shape))
+
+
+def _from_numpy(obj: Any, dtype: DType | None) -> Tensor:
+    import numpy
+
+    array = numpy.asarray(obj)
+    if array.dtype.byteorder == ">":
+        array = array.astype(array.dtype.newbyteorder("="))
+    source = as_dtype(array.dtype)
+    array = numpy.ascontiguousarray(array).reshape(array.shape)
+    data = ffi.from_buffer(array) if array.size else ffi.NULL
+    out = wrap(_check("asarray", lib.rt_from_memory(source.code, array.ndim, array.shape, data), array.shape))
+    return out if dtype is None or dtype is source else F.astype(out, dtype)  # type: ignore[no-any-return]
+
+
+def from_bytes(data: bytes | bytearray | memoryview, dtype: Any, shape: Any) -> Tensor:
+    """A tensor over a copy of row-major, little-endian bytes, such as `Tensor.tobytes` gives.
+
+    Raises:
+        ArgumentError: the number of bytes does not match.
+    """
+    made, sizes = as_dtype(dtype), shape_of("from_bytes", shape)
+    n = made.itemsize
+    for size in sizes:
+        n *= size
+    view = memoryview(data).cast("B") if len(data) else memoryview(b"")
+    if view.nbytes != n:
+        raise ArgumentError(f"from_bytes: {n} bytes are needed for {made.name}{list(sizes)}; got {view.nbytes}")
+    pointer = ffi.from_buffer(view) if n else ffi.NULL
+    return wrap(_check("from_bytes", lib.rt_from_memory(made.code, len(sizes), sizes, pointer), sizes))
+
+
+def _check(where: str, h: Any, shape: tuple[int, ...]) -> Any:
+    if not h:
+        raise failure(where, list(shape), rule=_OUT_OF_MEMORY if lib.rt_last_status() == lib.RT_ERR_ALLOC else "")
+    return h
+
+
+_OUT_OF_MEMORY = "memory for this shape could not be had"
+
+
+def _filled(shape: tuple[int, ...], value: Any, dtype: DType) -> Tensor:
+    if dtype.kind == "f":
+        try:
+            f, i = float(value), 0
+        except OverflowError as error:
+            raise ArgumentError(f"full: an integer too large for a float; got {value}", argument=value) from error
+    else:
+        if isinstance(value, float) and dtype is int64 and not value.is_integer():
+            raise DTypeError(f"full: a fraction does not fit in int64; got {value}", dtype=dtype)
+        f, i = 0.0, int(bool(value)) if dtype is bool_ else int(value)
+        if not -(2**63) <= i < 2**63:
+            raise ArgumentError(f"full: an integer of 64 bits is needed; got {value}", argument=value)
+    return wrap(_check("full", lib.rt_full(dtype.code, len(shape), shape, f, i), shape))
+
+
+def full(shape: Any, fill_value: Any, *, dtype: Any = None) -> Tensor:
+    """A tensor of one value. Without dtype a float gives float32, an integer int64, a bool bool.
+
+    Raises:
+        ArgumentError: a negative size, or a shape of too many elements.
+        AllocationError: memory could not be had.
+    """
+    value = _scalar(fill_value)
+    return _filled(shape_of("full", shape), value, of_python_scalar(value) if dtype is None else as_dtype(dtype))
+
+
+def zeros(shape: Any, *, dtype: Any = None) -> Tensor:
+    """A tensor of zeros; float32 unless dtype says otherwise. Raises as `full`."""
+    made, sizes = float32 if dtype is None else as_dtype(dtype), shape_of("zeros", shape)
+    return wrap(_check("zeros", lib.rt_empty(made.code, len(sizes), sizes), sizes))
+
+
+def empty(shape: Any, *, dtype: Any = None) -> Tensor:
+    """A tensor of the shape, for values to come. It holds zeros: a run that replays can't depend on old memory."""
+    return zeros(shape, dtype=dtype)
+
+
+def ones(shape: Any, *, dtype: Any = None) -> Tensor:
+    """A tensor of ones; float32 unless dtype says otherwise. Raises as `full`."""
+    return _filled(shape_of("ones", shape), 1, float32 if dtype is None else as_dtype(dtype))
+
+
+def full_like(x: Tensor, /, fill_value: Any, *, dtype: Any = None) -> Tensor:
+    """`full` with the shape and, unless given, the dtype of x."""
+    return full(x.shape, fill_value, dtype=dtype or x.dtype)
+
+
+def zeros_like(x: Tensor, /, *, dtype: Any = None) -> Tensor:
+    """`zeros` with the shape and, unless given, the dtype of x."""
+    return zeros(x.shape, dtype=dtype or x.dtype)
+
+
+def ones_like(x: Tensor, /, *, dtype: Any = None) -> Tensor:
+    """`ones` with the shape and, unless given, the dtype of x."""
+    return ones(x.shape, dtype=dtype or x.dtype)
+
+
+def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype: Any = None) -> Tensor:
+    """start, start + step, ... up to but without stop; element i is start + i * step, computed in float64 or int64.
+
+    Raises:
+        ArgumentError: step is zero or a bound is not finite.
+    """
+    first, last = (0, start) if stop is None else (start, stop)
+    whole = all(isinstance(v, int) for v in (first, last, step))
+    made = (int64 if whole else float32) if dtype is None else as_dtype(dtype)
+    if step == 0 or any(v - v != 0 for v in (first, last, step)):
+        raise ArgumentError(f"arange: finite bounds and a step other than 0 are needed; got {first}, {last}, {step}")
+    if whole:
+        n = len(range(int(first), int(last), int(step)))
+        if not all(-(2**63) <= int(v) < 2**63 for v in (first, last, step)):
+            raise ArgumentError(f"arange: integers of 64 bits are needed; got {first}, {last}, {step}")
+    else:
+        span = (last - first) / step
+        n = max(0, int(span) + (1 if span > int(span) else 0))
+    if n >= 2**60:
+        raise ArgumentError(f"arange: too many elements; got {n}", argument=n)
+    integers = (int(first), int(step)) if made.kind != "f" else (0, 0)
+    return wrap(_check("arange", lib.rt_arange(made.code, n, float(first), float(step), *integers), (n,)))
+
+
+F.asarray = asarray
+F.from_bytes = from_bytes

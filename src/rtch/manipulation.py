@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: MIT
+"""Ops of the kind STRUCTURE: casts, views, joining, taking, and the matrix product; and what their gradients need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from rtch._c import failure, lib
+from rtch.creation import asarray, ones_like, shape_of, zeros
+from rtch.dtypes import as_dtype, int64
+from rtch.errors import ArgumentError, BroadcastError, DimensionError
+from rtch.ops.row import F
+from rtch.ops.table import BY_NAME
+from rtch.tensor import Tensor, assign, axes_mask, normalize_axis, reduce, snapshot, structure, where, wrap
+
+_MATMUL = BY_NAME["matmul"]
+_PERMUTE = BY_NAME["permute_dims"]
+
+
+def _attrs(**attrs: Any) -> dict[str, Any]:
+    return attrs
+
+
+def astype(x: Tensor, dtype: Any, /, *, copy: bool = True) -> Tensor:
+    """x cast to a dtype. Floats to int64 truncate, saturate out of range, and give 0 for NaN; to bool is ``x != 0``.
+
+    A gradient flows between floating dtypes.
+
+    Raises:
+        DTypeError: a dtype that rtch does not compute with.
+    """
+    made = as_dtype(dtype)
+    if made is x.dtype:
+        if not copy:
+            return x
+        return structure(BY_NAME["astype"], lib.rt_retain(x._h), (x,))
+    return structure(BY_NAME["astype"], lib.rt_cast(x._h, made.code), (x,))
+
+
+def reshape(x: Tensor, /, shape: Any) -> Tensor:
+    """The same elements in row-major order in another shape; one size may be -1. A view where strides allow it.
+
+    Raises:
+        ArgumentError: the number of elements differs.
+    """
+    sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    h = lib.rt_reshape(x._h, len(sizes), sizes) if len(sizes) <= 32 else None
+    if not h:
+        raise ArgumentError(
+            f"reshape: {x.size} elements do not fill the shape; got {list(x.shape)} to {list(sizes)}",
+            shape=x.shape,
+        )
+    return structure(BY_NAME["reshape"], h, (x,))
+
+
+def permute_dims(x: Tensor, /, axes: Sequence[int]) -> Tensor:
+    """Dimensions in another order; a view.
+
+    Raises:
+        DimensionError: axes is not a permutation of the dimensions.
+    """
+    order = tuple(axes)
+    if sorted(a % x.ndim if -x.ndim <= a < x.ndim else -1 for a in order) != list(range(x.ndim)):
+        raise DimensionError(f"permute_dims: a permutation of {x.ndim} axes is needed; got {order}", axes=order)
+    order = tuple(a % x.ndim for a in order)
+    return structure(_PERMUTE, lib.rt_permute(x._h, len(order), order), (x,), _attrs(axes=order))
+
+
+def inverse_permutation(axes: Sequence[int]) -> tuple[int, ...]:
+    """The permutation that undoes one."""
+    return tuple(sorted(range(len(axes)), key=axes.__getitem__))
+
+
+def broadcast_to(x: Tensor, /, shape: Any) -> Tensor:
+    """x repeated along axes of size one, and along new leading axes; a view.
+
+    Raises:
+        BroadcastError: the shape can't be had that way.
+    """
+    sizes = shape_of("broadcast_to", shape)
+    h = lib.rt_broadcast_to(x._h, len(sizes), sizes)
+    if not h:
+        raise BroadcastError(f"broadcast_to: shapes do not fit together; got {list(x.shape)} to {list(sizes)}")
+    return structure(BY_NAME["broadcast_to"], h, (x,))
+
+
+def sum_to(x: Tensor, /, shape: Any) -> Tensor:
+    """x summed over the axes along which a tensor of `shape` would be broadcast to x.
+
+    Raises:
+        BroadcastError: `shape` does not broadcast to x's shape.
+    """
+    sizes = shape_of("sum_to", shape)
+    h = lib.rt_sum_to(x._h, len(sizes), sizes)
+    if not h:
+        raise failure("sum_to", x)
+    return structure(BY_NAME["sum_to"], h, (x,))
+
+
+def expand_dims(x: Tensor, /, *, axis: int = 0) -> Tensor:
+    """A new axis of size one at position axis; a view.
+
+    Raises:
+        DimensionError: axis out of range.
+    """
+    at = normalize_axis("expand_dims", axis, x.ndim + 1)
+    return reshape(x, (*x.shape[:at], 1, *x.shape[at:]))
+
+
+def squeeze(x: Tensor, /, axis: int | tuple[int, ...]) -> Tensor:
+    """x without axes of size one; a view.
+
+    Raises:
+        DimensionError: axis out of range.
+        ArgumentError: an axis whose size is not one.
+    """
+    mask = axes_mask("squeeze", axis, x.ndim)
+    if any(mask >> d & 1 and size != 1 for d, size in enumerate(x.shape)):
+        raise ArgumentError(f"squeeze: only axes of size one go; got axis {axis} of shape {list(x.shape)}", axis=axis)
+    return reshape(x, tuple(size for d, size in enumerate(x.shape) if not mask >> d & 1))
+
+
+def flip(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None) -> Tensor:
+    """Elements in reverse order along axes, all of them by default; a view with negative strides."""
+    mask = axes_mask("flip", axis, x.ndim)
+    return x[tuple(slice(None, None, -1) if mask >> d & 1 else slice(None) for d in range(x.ndim))]
+
+
+def concat(arrays: Sequence[Tensor], /, *, axis: int | None = 0) -> Tensor:
+    """Tensors joined along an existing axis; axis=None flattens them first. The dtype is the promoted one.
+
+    Raises:
+        ArgumentError: no tensors.
+        BroadcastError: the other axes differ.
+    """
+    parts = tuple(arrays)
+    if not parts:
+        raise ArgumentError("concat: one tensor or more is needed; got none")
+    if axis is None:
+        parts, axis = tuple(reshape(part, (-1,)) for part in parts), 0
+    at = normalize_axis("concat", axis, parts[0].ndim)
+    h = lib.rt_concat(len(parts), [part._h for part in parts], at)
+    if not h:
+        raise failure("concat", *parts)
+    bounds = [0]
+    for part in parts:
+        bounds.append(bounds[-1] + part.shape[at])
+    return structure(BY_NAME["concat"], h, parts, _attrs(axis=at, bounds=bounds))
+
+
+def split_at(x: Tensor, axis: int, bounds: Sequence[int]) -> tuple[Tensor, ...]:
+    """Consecutive slices of x along an axis; what concat joined."""
+    lead = (slice(None),) * axis
+    return tuple(x[(*lead, slice(a, b))] for a, b in pairwise(bounds))
+
+
+def stack(arrays: Sequence[Tensor], /, *, axis: int = 0) -> Tensor:
+    """Tensors of one shape joined along a new axis.
+
+    Raises:
+        ArgumentError: no tensors.
+        BroadcastError: the shapes differ.
+    """
+    parts = tuple(arrays)
+    if any(part.shape != parts[0].shape for part in parts):
+        raise BroadcastError(f"stack: shapes must agree; got {[list(part.shape) for part in parts]}")
+    return concat([expand_dims(part, axis=axis) for part in parts], axis=axis)
+
+
+def take(x: Tensor, indices: Any, /, *, axis: int | None = None) -> Tensor:
+    """Slices of x at integer indices along an axis, in their order; negative ones count from the end.
+
+    Args:
+        x: any shape.
+        indices: (n,) int64 tensor, or a list of integers.
+        axis: may be left out where x has one dimension.
+
+    Raises:
+        DimensionError: an index or the axis out of range.
+        DTypeError: indices are not int64.
+    """
+    if axis is None and x.ndim != 1:
+        raise DimensionError(f"take: axis is needed for {x.ndim} dimensions", ndim=x.ndim)
+    at = normalize_axis("take", axis or 0, x.ndim)
+    index = _indices(indices)
+    h = lib.rt_take(x._h, index._h, at)
+    if not h:
+        raise failure("take", x, index)
+    return structure(BY_NAME["take"], h, (x,), _attrs(indices=index, axis=at))
+
+
+def index_add(x: Tensor, indices: Any, y: Tensor, /, *, axis: int = 0) -> Tensor:
+    """A copy of x to whose slices along axis the slices of y are added, one after another in the order of indices.
+
+    Args:
+        x: any shape.
+        indices: (n,) int64, may repeat.
+        y: x's shape with size n along axis.
+
+    Raises:
+        BroadcastError: y's shape does not fit.
+        DimensionError: an index or the axis out of range.
+    """
+    at = normalize_axis("index_add", axis, x.ndim)
+    index = _indices(indices)
+    h = lib.rt_index_add(x._h, at, index._h, y._h)
+    if not h:
+        raise failure("index_add", x, index, y)
+    return structure(BY_NAME["index_add"], h, (x, y), _attrs(indices=index, axis=at))
+
+
+def _indices(indices: Any) -> Tensor:
+    if isinstance(indices, Tensor):
+        return snapshot(indices)
+    return asarray(indices, dtype=int64)
+
+
+def matmul(x: Tensor, y: Tensor, /) -> Tensor:
+    """Matrix product. Every element is a chain of fused multiply-adds in order of k, in blocks of 256.
+
+    Shapes: (..., m, k) and (..., k, n) give (..., m, n), leading axes broadcast; a 1-d operand is a row on the left or
+    a column on the right, whose axis the result lacks. Dtype: int64, float32 or float64, promoted.
+
+    Raises:
+        BroadcastError: the inner sizes differ, or leading axes do not broadcast.
+        DimensionError: a 0-d operand.
+        DTypeError: bool operands.
+    """
+    return structure(_MATMUL, lib.rt_matmul(x._h, y._h), (x, y))
+
+
+# What gradients need ------------------------------------------------------------------------------------------------
+
+
+def spread(g: Tensor, shape: tuple[int, ...], axes: int, keepdims: bool) -> Tensor:
+    """The gradient of a sum: g repeated along the axes (a bit mask) that were reduced."""
+    if not keepdims:
+        g = reshape(g, tuple(1 if axes >> d & 1 else n for d, n in enumerate(shape)))
+    return broadcast_to(g, shape)
+
+
+def share_ties(g: Tensor, x: Tensor, out: Tensor, shape: tuple[int, ...], axes: int, keepdims: bool) -> Tensor:
+    """The gradient of max and min: g, in equal parts to all elements that equal the result."""
+    ties = x == spread(out.detach(), shape, axes, keepdims)
+    reduced = tuple(d for d in range(len(shape)) if axes >> d & 1)
+    count = reduce(BY_NAME["sum"], astype(ties, g.dtype), reduced, keepdims)
+    return where(ties, spread(g / count, shape, axes, keepdims), 0)
+
+
+def matmul_grad_x(g: Tensor, x_shape: tuple[int, ...], y: Tensor) -> Tensor:
+    """The gradient of matmul towards its left operand."""
+    wide_y = reshape(y, (-1, 1)) if y.ndim == 1 else y
+    if y.ndim == 1:
+        g = expand_dims(g, axis=-1)
+    if len(x_shape) == 1:
+        g = expand_dims(g, axis=-2)
+        return reshape(sum_to(matmul(g, wide_y.mT), (1, *x_shape)), x_shape)
+    return sum_to(matmul(g, wide_y.mT), x_shape)
+
+
+def matmul_grad_y(g: Tensor, x: Tensor, y_shape: tuple[int, ...]) -> Tensor:
+    """The gradient of matmul towards its right operand."""
+    wide_x = reshape(x, (1, -1)) if x.ndim == 1 else x
+    if len(y_shape) == 1:
+        g = expand_dims(g, axis=-1)
+    if x.ndim == 1:
+        g = expand_dims(g, axis=-2)
+    if len(y_shape) == 1:
+        return reshape(sum_to(matmul(wide_x.mT, g), (*y_shape, 1)), y_shape)
+    return sum_to(matmul(wide_x.mT, g), y_shape)
+
+
+def setitem(x: Tensor, spec: list[int], value: Any) -> Tensor:
+    """A copy of x in which the selection holds value."""
+    out = wrap(lib.rt_retain(x._h))
+    out._node = x._node
+    if x._node is not None and x.is_leaf:
+        out = astype(x, x.dtype)
+    assign(out, spec, value)
+    return out
+
+
+def scatter_slice(g: Tensor, shape: tuple[int, ...], key: list[int]) -> Tensor:
+    """The gradient of basic indexing: zeros with g in the selection."""
+    return setitem(zeros(shape, dtype=g.dtype), key, g)
+
+
+def index_add_zeros(g: Tensor, shape: tuple[int, ...], indices: Tensor, axis: int) -> Tensor:
+    """The gradient of take."""
+    return index_add(zeros(shape, dtype=g.dtype), indices, g, axis=axis)
+
+
+for _function in (
+    astype,
+    broadcast_to,
+    index_add,
+    index_add_zeros,
+    inverse_permutation,
+    matmul,
+    matmul_grad_x,
+    matmul_grad_y,
+    permute_dims,
+    reshape,
+    scatter_slice,
+    setitem,
+    share_ties,
+    split_at,
+    spread,
+    sum_to,
+    take,
+):
+    setattr(F, _function.__name__, _function)
+F.ones_like = ones_like

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: MIT
+"""The op table: one row per op, everything known about it on adjacent lines.
+
+The C dispatch, the public function, the method and operator, the reference page, the parametrised tests and the
+graph node are derived from the row. `docs/contributing.md` shows how to add one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rtch.ops.row import F, Kind, Op, Rule
+
+OPS: list[Op] = []
+BY_NAME: dict[str, Op] = {}
+
+_INPUTS = {
+    Kind.UNARY: ("x",),
+    Kind.BINARY: ("x", "y"),
+    Kind.COMPARE: ("x", "y"),
+    Kind.TERNARY: ("condition", "x", "y"),
+    Kind.REDUCE: ("x",),
+    Kind.STRUCTURE: ("x",),
+}
+
+
+def _numpy(name: str) -> Callable[[], Any]:
+    def load() -> Any:
+        import numpy
+
+        return getattr(numpy, name)
+
+    return load
+
+
+def _relu_reference() -> Any:
+    import numpy
+
+    return lambda x: numpy.maximum(x, x.dtype.type(0))
+
+
+def _row(
+    name: str,
+    kind: Kind,
+    rule: Rule,
+    summary: str,
+    *grads: Callable[..., Any] | None,
+    detail: str = "",
+    inputs: tuple[str, ...] | None = None,
+    operator: str | None = None,
+    method: bool = False,
+    reference: Callable[[], Any] | None = None,
+    domain: tuple[float, float] = (-4.0, 4.0),
+) -> Op:
+    op = Op(
+        id=len(OPS),
+        name=name,
+        kind=kind,
+        rule=rule,
+        inputs=inputs or _INPUTS[kind],
+        grads=grads,
+        summary=summary,
+        detail=detail,
+        operator=operator,
+        method=method,
+        reference=reference or _numpy(name),
+        domain=domain,
+    )
+    OPS.append(op)
+    BY_NAME[name] = op
+    return op
+
+
+# Elementwise, one input ------------------------------------------------------------------------------------------
+_row("negative", Kind.UNARY, Rule.NUMERIC, "-x.", lambda g: -g, operator="neg")
+_row(
+    "relu",
+    Kind.UNARY,
+    Rule.NUMERIC,
+    "max(x, 0); NaN stays NaN.",
+    lambda g, out: F.where(out <= 0, 0, g),
+    detail="The gradient at 0 is 0, as in PyTorch.",
+    method=True,
+    reference=_relu_reference,
+)
+_row("square", Kind.UNARY, Rule.NUMERIC, "x * x.", lambda g, x: g * (x * 2), method=True)
+_row(
+    "sqrt",
+    Kind.UNARY,
+    Rule.FLOAT,
+    "Square root, correctly rounded; NaN below zero.",
+    lambda g, out: g / (out * 2),
+    method=True,
+    domain=(0.05, 9.0),
+)
+_row(
+    "tanh",
+    Kind.UNARY,
+    Rule.FLOAT,
+    "Hyperbolic tangent.",
+    lambda g, out: g * (1 - out * out),
+    detail="float32 is correctly rounded; float64 is within 1 ULP.",
+    method=True,
+)
+
+# Elementwise, two inputs -----------------------------------------------------------------------------------------
+_row("add", Kind.BINARY, Rule.NUMERIC, "x + y.", lambda g: g, lambda g: g, operator="add")
+_row("subtract", Kind.BINARY, Rule.NUMERIC, "x - y.", lambda g: g, lambda g: -g, operator="sub")
+_row(
+    "multiply",
+    Kind.BINARY,
+    Rule.NUMERIC,
+    "x * y.",
+    lambda g, y: g * y,
+    lambda g, x: g * x,
+    operator="mul",
+)
+_row(
+    "divide",
+    Kind.BINARY,
+    Rule.FLOAT,
+    "x / y, true division.",
+    lambda g, y: g / y,
+    lambda g, y, out: -g * out / y,
+    detail="Two integers give float32.",
+    operator="truediv",
+    domain=(0.5, 4.0),
+)
+_row("equal", Kind.COMPARE, Rule.ANY, "x == y.", operator="eq")
+_row("not_equal", Kind.COMPARE, Rule.ANY, "x != y.", operator="ne")
+_row("less", Kind.COMPARE, Rule.NUMERIC, "x < y.", operator="lt")
+_row("less_equal", Kind.COMPARE, Rule.NUMERIC, "x <= y.", operator="le")
+_row("greater", Kind.COMPARE, Rule.NUMERIC, "x > y.", operator="gt")
+_row("greater_equal", Kind.COMPARE, Rule.NUMERIC, "x >= y.", operator="ge")
+_row(
+    "where",
+    Kind.TERNARY,
+    Rule.ANY,
+    "x where the condition holds, else y.",
+    None,
+    lambda g, condition: F.where(condition, g, 0),
+    lambda g, condition: F.where(condition, 0, g),
+)
+
+# Reductions ------------------------------------------------------------------------------------------------------
+_row(
+    "sum",
+    Kind.REDUCE,
+    Rule.SUM,
+    "Sum over axes; the sum of nothing is 0.",
+    lambda g, x_shape, axes, keepdims: F.spread(g, x_shape, axes, keepdims),
+    detail="Adds in the fixed tree of docs/numerics.md. bool gives int64.",
+    method=True,
+)
+_row(
+    "mean",
+    Kind.REDUCE,
+    Rule.FLOAT,
+    "Arithmetic mean over axes: the sum, divided once; NaN of nothing.",
+    lambda g, x_shape, axes, keepdims, count: F.spread(g / count, x_shape, axes, keepdims),
+    detail="Integers and bool give float32.",
+    method=True,
+)
+_row(
+    "max",
+    Kind.REDUCE,
+    Rule.NUMERIC,
+    "Largest element over axes; NaN if there is one, and +0 is larger than -0.",
+    lambda g, x, out, x_shape, axes, keepdims: F.share_ties(g, x, out, x_shape, axes, keepdims),
+    detail="Ties share the gradient equally. An empty reduction is an error.",
+    method=True,
+)
+_row(
+    "min",
+    Kind.REDUCE,
+    Rule.NUMERIC,
+    "Smallest element over axes; NaN if there is one, and -0 is smaller than +0.",
+    lambda g, x, out, x_shape, axes, keepdims: F.share_ties(g, x, out, x_shape, axes, keepdims),
+    detail="Ties share the gradient equally. An empty reduction is an error.",
+    method=True,
+)
+
+# Structure: the functions are in rtch.manipulation and rtch.linear ------------------------------------------------
+_row(
+    "matmul",
+    Kind.STRUCTURE,
+    Rule.NUMERIC,
+    "Matrix product over the last two axes, the others broadcast.",
+    lambda g, x_shape, y: F.matmul_grad_x(g, x_shape, y),
+    lambda g, x, y_shape: F.matmul_grad_y(g, x, y_shape),
+    inputs=("x", "y"),
+    operator="matmul",
+)
+_row("astype", Kind.STRUCTURE, Rule.ANY, "Cast to a dtype.", lambda g, x_dtype: F.astype(g, x_dtype))
+_row("reshape", Kind.STRUCTURE, Rule.ANY, "Same elements, new shape.", lambda g, x_shape: F.reshape(g, x_shape))
+_row(
+    "broadcast_to",
+    Kind.STRUCTURE,
+    Rule.ANY,
+    "Repeat along axes of size one.",
+    lambda g, x_shape: F.sum_to(g, x_shape),
+)
+_row(
+    "sum_to",
+    Kind.STRUCTURE,
+    Rule.NUMERIC,
+    "Sum over the axes that broadcasting added; the inverse of broadcast_to.",
+    lambda g, x_shape: F.broadcast_to(g, x_shape),
+)
+_row(
+    "permute_dims",
+    Kind.STRUCTURE,
+    Rule.ANY,
+    "Reorder axes.",
+    lambda g, axes: F.permute_dims(g, F.inverse_permutation(axes)),
+)
+_row(
+    "getitem",
+    Kind.STRUCTURE,
+    Rule.ANY,
+    "Basic indexing: integers, slices, None and Ellipsis.",
+    lambda g, x_shape, key: F.scatter_slice(g, x_shape, key),
+)
+_row(
+    "setitem",
+    Kind.STRUCTURE,
+    Rule.ANY,
+    "A copy of x in which a slice holds y; what ``x[key] = y`` records.",
+    lambda g, key: F.setitem(g, key, 0),
+    lambda g, y_shape, key: F.sum_to(F.getitem(g, key), y_shape),
+    inputs=("x", "y"),
+)
+_row(
+    "take",
+    Kind.STRUCTURE,
+    Rule.ANY,
+    "Elements along an axis by integer index.",
+    lambda g, x_shape, indices, axis: F.index_add_zeros(g, x_shape, indices, axis),
+)
+_row(
+    "index_add",
+    Kind.STRUCTURE,
+    Rule.NUMERIC,
+    "Add slices of y into a copy of x at indices along an axis, in the order of the indices.",
+    lambda g: g,
+    lambda g, indices, axis: F.take(g, indices, axis=axis),
+    inputs=("x", "y"),
+)
+_row(
+    "concat",
+    Kind.STRUCTURE,
+    Rule.ANY,
+    "Join tensors along an existing axis.",
+    lambda g, axis, bounds: F.split_at(g, axis, bounds),
+    inputs=("parts",),
+)

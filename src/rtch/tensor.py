@@ -1,0 +1,847 @@
+# SPDX-License-Identifier: MIT
+"""Tensor, and the one way into an op per kind of call.
+
+A Tensor holds a C header (`_h`) and, where gradients flow, the graph node that made it (`_node`; a leaf's own node
+keeps its gradient). Headers are values: sharing one or viewing one is free, and a write first takes a copy where
+anybody else could see it. `rtch.autograd` fills the slot `_record`, which enters a call into the graph.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from rtch._c import failure, ffi, lib
+from rtch.dtypes import BY_CODE, DType, bool_, float64, int64
+from rtch.errors import ArgumentError, AutogradError, DimensionError, DTypeError, MissingGradError
+from rtch.ops.row import F, Op
+from rtch.ops.table import BY_NAME
+
+if TYPE_CHECKING:
+    import numpy
+    import numpy.typing
+
+_new = object.__new__
+_SCALARS = (bool, int, float)
+_INT64 = range(-(2**63), 2**63)
+
+# begin generated ops
+_NEGATIVE = BY_NAME["negative"]
+_RELU = BY_NAME["relu"]
+_SQUARE = BY_NAME["square"]
+_SQRT = BY_NAME["sqrt"]
+_TANH = BY_NAME["tanh"]
+_ADD = BY_NAME["add"]
+_SUBTRACT = BY_NAME["subtract"]
+_MULTIPLY = BY_NAME["multiply"]
+_DIVIDE = BY_NAME["divide"]
+_EQUAL = BY_NAME["equal"]
+_NOT_EQUAL = BY_NAME["not_equal"]
+_LESS = BY_NAME["less"]
+_LESS_EQUAL = BY_NAME["less_equal"]
+_GREATER = BY_NAME["greater"]
+_GREATER_EQUAL = BY_NAME["greater_equal"]
+_SUM = BY_NAME["sum"]
+_MEAN = BY_NAME["mean"]
+_MAX = BY_NAME["max"]
+_MIN = BY_NAME["min"]
+# end generated ops
+
+
+class GradMode(threading.local):
+    """Whether this thread records calls; `rtch.no_grad` switches it."""
+
+    enabled = True
+
+
+grad_mode = GradMode()
+
+
+def _record_nothing(op: Op, out: Tensor, inputs: tuple[Any, ...], attrs: dict[str, Any] | None) -> Any:
+    raise AutogradError(f"{op.name}: rtch.autograd is not loaded")  # a tensor requires grad only through it
+
+
+_record: Callable[[Op, Any, tuple[Any, ...], dict[str, Any] | None], Any] = _record_nothing
+
+
+def wrap(h: Any) -> Tensor:
+    """A Tensor that owns the C header h and is outside every graph."""
+    out = _new(Tensor)
+    out._h = h
+    out._node = None
+    return out
+
+
+def snapshot(x: Tensor) -> Tensor:
+    """A Tensor with the value that x has now, outside every graph; later writes to x don't reach it."""
+    return wrap(lib.rt_retain(x._h))
+
+
+def unary(op: Op, x: Any) -> Tensor:
+    """Run an elementwise op of one input."""
+    try:
+        h = lib.rt_unary(op.id, x._h)
+    except AttributeError:
+        return unary(op, _operand(op, x))
+    if not h:
+        raise failure(op.name, x)
+    out = _new(Tensor)
+    out._h = h
+    out._node = None if x._node is None else _record(op, out, (x,), None)
+    return out
+
+
+def binary(op: Op, x: Any, y: Any) -> Tensor:
+    """Run an elementwise op or comparison of two inputs; either may be a Python scalar."""
+    try:
+        h = lib.rt_binary(op.id, x._h, y._h)
+    except AttributeError:
+        return _binary_scalar(op, x, y)
+    if not h:
+        raise failure(op.name, x, y)
+    out = _new(Tensor)
+    out._h = h
+    out._node = None if x._node is None and y._node is None else _record(op, out, (x, y), None)
+    return out
+
+
+def _binary_scalar(op: Op, x: Any, y: Any) -> Tensor:
+    swap = not isinstance(x, Tensor)
+    if swap and not isinstance(y, Tensor):
+        return binary(op, _operand(op, x), y)
+    t, scalar = (y, x) if swap else (x, y)
+    if not isinstance(scalar, _SCALARS):
+        scalar = _numpy_scalar(op, scalar)
+    if isinstance(scalar, bool):
+        h = lib.rt_binary_scalar(op.id, t._h, bool_.code, 0.0, scalar, swap)
+    elif isinstance(scalar, int):
+        if scalar not in _INT64:
+            raise ArgumentError(f"{op.name}: an integer of 64 bits is needed; got {scalar}", argument=scalar)
+        h = lib.rt_binary_scalar(op.id, t._h, int64.code, 0.0, scalar, swap)
+    else:
+        h = lib.rt_binary_scalar(op.id, t._h, float64.code, scalar, 0, swap)
+    if not h:
+        raise failure(op.name, x, y)
+    out = wrap(h)
+    if t._node is not None:
+        out._node = _record(op, out, (x, y), None)
+    return out
+
+
+def _numpy_scalar(op: Op, value: Any) -> Any:
+    """The Python scalar that a NumPy scalar stands for; anything else is an error."""
+    if not getattr(value, "shape", None) and hasattr(value, "item") and not isinstance(value, Tensor):
+        value = value.item()
+        if isinstance(value, _SCALARS):
+            return value
+    raise DTypeError(f"{op.name}: a Tensor or a real scalar is needed; got {type(value).__name__}", op=op.name)
+
+
+def _operand(op: Op, value: Any) -> Tensor:
+    """A Tensor for a public function's argument that is not one: scalars become 0-d."""
+    if isinstance(value, Tensor):
+        return value
+    if not isinstance(value, _SCALARS):
+        value = _numpy_scalar(op, value)
+    return F.asarray(value)  # type: ignore[no-any-return]
+
+
+def _operator(op: Op, x: Any, y: Any) -> Any:
+    """`binary` for the operators: NotImplemented where the other operand is not ours to know."""
+    if isinstance(y, (Tensor, *_SCALARS)) or (hasattr(y, "item") and getattr(y, "shape", None) == ()):
+        return binary(op, x, y)
+    return NotImplemented
+
+
+def _reflected(op: Op, x: Any, y: Any) -> Any:
+    """`_operator` for ``y op x``, where y came first."""
+    if isinstance(y, _SCALARS) or (hasattr(y, "item") and getattr(y, "shape", None) == ()):
+        return binary(op, y, x)
+    return NotImplemented
+
+
+def where(condition: Any, x: Any, y: Any) -> Tensor:
+    """Elements of x where the condition holds, else of y; x and y may be Python scalars, which don't widen the other.
+
+    Shapes broadcast. The condition is bool.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: the condition is not bool.
+    """
+    op = BY_NAME["where"]
+    tensors = [_operand(op, condition), x, y]
+    for i, j in ((1, 2), (2, 1)):
+        if not isinstance(tensors[i], Tensor) and isinstance(tensors[j], Tensor):
+            tensors[i] = _scalar_like(op, tensors[i], tensors[j])
+    c, a, b = (_operand(op, t) for t in tensors)
+    h = lib.rt_where(c._h, a._h, b._h)
+    if not h:
+        raise failure("where", c, a, b)
+    out = wrap(h)
+    if a._node is not None or b._node is not None:
+        out._node = _record(op, out, (c, a, b), None)
+    return out
+
+
+def _scalar_like(op: Op, value: Any, like: Tensor) -> Tensor:
+    """A 0-d tensor of a scalar in the dtype it takes beside `like`."""
+    if not isinstance(value, _SCALARS):
+        value = _numpy_scalar(op, value)
+    kinds = "bif"
+    own = kinds.index("b" if isinstance(value, bool) else "i" if isinstance(value, int) else "f")
+    if own > kinds.index(like.dtype.kind):
+        return F.asarray(value)  # type: ignore[no-any-return]
+    return F.asarray(value, dtype=like.dtype)  # type: ignore[no-any-return]
+
+
+def axes_mask(where_: str, axis: int | tuple[int, ...] | None, ndim: int) -> int:
+    """Bit d is set where dimension d is meant. None means all."""
+    if axis is None:
+        return (1 << ndim) - 1
+    mask = 0
+    for a in axis if isinstance(axis, tuple) else (axis,):
+        at = normalize_axis(where_, a, ndim)
+        if mask >> at & 1:
+            raise DimensionError(f"{where_}: axes must differ; got {axis}", axis=axis, ndim=ndim)
+        mask |= 1 << at
+    return mask
+
+
+def normalize_axis(where_: str, axis: int, ndim: int) -> int:
+    """The axis counted from the front."""
+    if not isinstance(axis, int) or not -ndim <= axis < ndim:
+        raise DimensionError(f"{where_}: axis must be in [{-ndim}, {ndim}); got {axis}", axis=axis, ndim=ndim)
+    return axis % ndim
+
+
+def reduce(op: Op, x: Any, axis: int | tuple[int, ...] | None, keepdims: bool) -> Tensor:
+    """Run a reduction over axes, all of them where axis is None."""
+    x = _operand(op, x)
+    h = x._h
+    mask = axes_mask(op.name, axis, h.ndim)
+    r = lib.rt_reduce(op.id, h, mask, keepdims)
+    if not r:
+        if op.name in ("max", "min") and x.dtype is not bool_:
+            raise ArgumentError(f"{op.name}: nothing to reduce; got shape {list(x.shape)}", op=op.name, shape=x.shape)
+        raise failure(op.name, x)
+    out = wrap(r)
+    if x._node is not None:
+        count = h.numel // r.numel if r.numel else 0
+        out._node = _record(op, out, (x,), {"axes": mask, "keepdims": keepdims, "count": count})
+    return out
+
+
+def structure(op: Op, h: Any, inputs: tuple[Any, ...], attrs: dict[str, Any] | None = None) -> Tensor:
+    """Wrap the result of an op whose call is written by hand, and record it."""
+    if not h:
+        raise failure(op.name, *inputs)
+    out = wrap(h)
+    for x in inputs:
+        if x._node is not None:
+            out._node = _record(op, out, inputs, attrs)
+            break
+    return out
+
+
+def _index_spec(t: Tensor, key: Any) -> list[int]:
+    """The numbers that `rt_index` takes for a basic index: kind, start, step, length per entry."""
+    h = t._h
+    ndim = h.ndim
+    items = key if isinstance(key, tuple) else (key,)
+    n_axes = sum(1 for item in items if item is not None and item is not Ellipsis)
+    if n_axes > ndim:
+        raise DimensionError(f"index: {ndim} dimensions, {n_axes} indices; got {key!r}", ndim=ndim, shape=t.shape)
+    if sum(1 for item in items if item is Ellipsis) > 1:
+        raise DimensionError(f"index: one Ellipsis at most; got {key!r}", ndim=ndim)
+    shape = lib.rt_shape(h)
+    spec: list[int] = []
+    axis = 0
+    for item in items:
+        if item is None:
+            spec += (2, 0, 0, 0)
+        elif item is Ellipsis:
+            for _ in range(ndim - n_axes):
+                spec += (0, 0, 1, shape[axis])
+                axis += 1
+        elif isinstance(item, slice):
+            try:
+                start, stop, step = item.indices(shape[axis])
+            except (TypeError, ValueError) as error:
+                raise ArgumentError(f"index: a slice of integers with a step is needed; got {item}") from error
+            spec += (0, start, step, len(range(start, stop, step)))
+            axis += 1
+        else:
+            if isinstance(item, bool) or not hasattr(item, "__index__"):
+                raise DTypeError(f"index: integers, slices, None and Ellipsis are taken; got {type(item).__name__}")
+            i, size = item.__index__(), shape[axis]
+            if not -size <= i < size:
+                raise DimensionError(
+                    f"index: {i} is out of range for axis {axis} of size {size}; got shape {list(t.shape)}",
+                    axis=axis,
+                    shape=t.shape,
+                )
+            spec += (1, i % size, 0, 0)
+            axis += 1
+    return spec
+
+
+def getitem(x: Tensor, spec: list[int]) -> Tensor:
+    """The view that an index spec makes."""
+    return structure(BY_NAME["getitem"], lib.rt_index(x._h, len(spec) // 4, spec), (x,), {"key": spec})
+
+
+def assign(target: Tensor, spec: list[int], value: Any) -> None:
+    """Write value into the part of target that the spec selects; records where gradients flow."""
+    if not isinstance(value, Tensor):
+        value = F.asarray(value, dtype=target.dtype)
+    elif value.dtype.code > target.dtype.code:
+        raise DTypeError(f"setitem: {value.dtype.name} does not fit in {target.dtype.name}; use astype first")
+    refuse_leaf_write("setitem", target)
+    flows = grad_mode.enabled and (target._node is not None or value._node is not None)
+    before = snapshot(target) if flows else None
+    h = lib.rt_unshare(target._h)
+    if not h:
+        raise failure("setitem", target)
+    target._h = h
+    if lib.rt_assign(h, len(spec) // 4, spec, value._h) != lib.RT_OK:
+        raise failure("setitem", target, value, rule="the value does not broadcast to the selection")
+    if before is not None:
+        before._node = target._node
+        target._node = _record(BY_NAME["setitem"], target, (before, value), {"key": spec})
+
+
+def refuse_leaf_write(where_: str, t: Tensor) -> None:
+    """Raise where a write would change a leaf that the graph counts on."""
+    if grad_mode.enabled and t._node is not None and t.is_leaf:
+        raise AutogradError(f"{where_}: a leaf that requires grad is written under rtch.no_grad() only", op=where_)
+
+
+def inplace(op: Op, x: Tensor, y: Any) -> Tensor:
+    """Write the result of a binary op into x, which keeps its shape and dtype."""
+    if not isinstance(y, Tensor):
+        y = _scalar_like(op, y, x)
+    refuse_leaf_write(op.name, x)
+    if grad_mode.enabled and (x._node is not None or y._node is not None):
+        out = binary(op, x, y)
+        if out.shape != x.shape or out.dtype is not x.dtype:
+            raise failure(
+                op.name,
+                x,
+                y,
+                rule="an in-place result must keep shape and dtype",
+                status=lib.RT_ERR_BROADCAST,
+            )
+        x._h, out._h = out._h, x._h
+        x._node = out._node
+        return x
+    h = lib.rt_unshare(x._h)
+    if not h:
+        raise failure(op.name, x)
+    x._h = h
+    if lib.rt_binary_inplace(op.id, h, y._h) != lib.RT_OK:
+        raise failure(op.name, x, y, rule="an in-place result must keep shape and dtype")
+    return x
+
+
+class _Probe:
+    """Learns how many references a temporary has inside a `__setitem__` of this interpreter."""
+
+    count = 0
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        _Probe.count = sys.getrefcount(self)
+
+
+def _references_of_a_temporary() -> int:
+    _Probe()[0] = 0
+    temporary = _Probe.count
+    named = _Probe()
+    named[0] = 0
+    return temporary if _Probe.count > temporary else 0  # 0: this interpreter can't tell them apart
+
+
+_TEMPORARY = _references_of_a_temporary()
+
+
+def shares_storage(a: Tensor, b: Tensor) -> bool:
+    """Whether two tensors look at the same memory now. A write to either ends that; neither sees the other's writes."""
+    return bool(lib.rt_shares_storage(a._h, b._h))
+
+
+class Tensor:
+    """An n-dimensional array of one dtype, with value semantics and, where asked for, gradients.
+
+    Views share storage until one of them is written to: a write never changes another tensor. Made by `rtch.asarray`
+    and the other creation functions, not by calling the class.
+    """
+
+    __slots__ = ("_h", "_node")
+    __array_priority__ = 1000  # NumPy leaves mixed operators to us
+
+    _h: Any
+    _node: Any
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Tensor:
+        """Not the way to make one."""
+        raise TypeError("Tensor: use rtch.asarray(data)")
+
+    def __del__(self, _release: Any = lib.rt_release) -> None:
+        """Let go of the C header."""
+        _release(self._h)
+
+    # Facts ----------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Size of each dimension."""
+        h = self._h
+        return tuple(ffi.unpack(lib.rt_shape(h), h.ndim))
+
+    @property
+    def ndim(self) -> int:
+        """Number of dimensions."""
+        return self._h.ndim  # type: ignore[no-any-return]
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self._h.numel  # type: ignore[no-any-return]
+
+    @property
+    def dtype(self) -> DType:
+        """Element type."""
+        return BY_CODE[self._h.dtype]
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Elements to step per dimension; 0 where broadcast, negative where reversed."""
+        h = self._h
+        out = ffi.new("int64_t[]", max(h.ndim, 1))
+        lib.rt_strides(h, out)
+        return tuple(ffi.unpack(out, h.ndim))
+
+    @property
+    def is_contiguous(self) -> bool:
+        """Whether the elements lie row-major without gaps."""
+        return bool(self._h.contiguous)
+
+    @property
+    def n_aliases(self) -> int:
+        """How many other holders of the same memory exist (views, copies not yet written to, saved values)."""
+        return int(lib.rt_aliases(self._h))
+
+    @property
+    def T(self) -> Tensor:  # noqa: N802  (the standard's name)
+        """Transpose of a matrix.
+
+        Raises:
+            DimensionError: the tensor does not have two dimensions.
+        """
+        if self._h.ndim != 2:
+            raise DimensionError(f"T: two dimensions are needed; got shape {list(self.shape)}", shape=self.shape)
+        return self.mT
+
+    @property
+    def mT(self) -> Tensor:  # noqa: N802  (the standard's name)
+        """The last two dimensions swapped; a view.
+
+        Raises:
+            DimensionError: fewer than two dimensions.
+        """
+        h = lib.rt_transpose(self._h)
+        if not h:
+            raise failure("mT", self, rule="two dimensions or more are needed")
+        axes = (*range(self._h.ndim - 2), self._h.ndim - 1, self._h.ndim - 2)
+        return structure(BY_NAME["permute_dims"], h, (self,), {"axes": axes})
+
+    def __len__(self) -> int:
+        """Size of the first dimension."""
+        if self._h.ndim == 0:
+            raise DTypeError("len: a 0-d tensor has no length")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Views along the first dimension."""
+        return (self[i] for i in range(len(self)))
+
+    # Values ---------------------------------------------------------------------------------------------------
+
+    def item(self) -> Any:
+        """The one element as a Python bool, int or float.
+
+        Raises:
+            ArgumentError: there is not exactly one element.
+        """
+        h = self._h
+        if h.numel != 1:
+            raise ArgumentError(f"item: exactly one element is needed; got shape {list(self.shape)}", shape=self.shape)
+        kind = BY_CODE[h.dtype].kind
+        if kind == "f":
+            return lib.rt_item_f64(h)
+        value = lib.rt_item_i64(h)
+        return bool(value) if kind == "b" else value
+
+    def tolist(self) -> Any:
+        """Nested lists of Python scalars; one scalar for a 0-d tensor."""
+        if self._h.ndim == 0:
+            return self.item()
+        flat = self._flat()
+        for size in reversed(self.shape[1:]):
+            flat = [flat[i * size : (i + 1) * size] for i in range(len(flat) // size)] if size else []
+        if self.size == 0:
+            return _empty_lists(self.shape)
+        return flat
+
+    def _flat(self) -> list[Any]:
+        """Elements in row-major order."""
+        dense = wrap(lib.rt_contiguous(self._h))
+        ctype = {"bool": "int8_t *", "int64": "int64_t *", "float32": "float *", "float64": "double *"}
+        values = ffi.unpack(ffi.cast(ctype[self.dtype.name], lib.rt_data(dense._h)), self.size) if self.size else []
+        return [bool(v) for v in values] if self.dtype is bool_ else values  # type: ignore[no-any-return]
+
+    def tobytes(self) -> bytes:
+        """Elements in row-major order, little-endian."""
+        out = bytearray(self.size * self.dtype.itemsize)
+        if lib.rt_to_memory(self._h, ffi.from_buffer(out)) != lib.RT_OK:
+            raise failure("tobytes", self)
+        return bytes(out)
+
+    def numpy(self) -> numpy.typing.NDArray[Any]:
+        """A read-only NumPy array over the same memory. Writing to the tensor later gives the tensor new memory.
+
+        Raises:
+            AutogradError: the tensor requires grad; call `detach()` first.
+        """
+        import numpy
+
+        if self._node is not None:
+            raise AutogradError("numpy: the tensor requires grad; use x.detach().numpy()")
+        return numpy.asarray(_Export(self))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.typing.NDArray[Any]:
+        """What NumPy makes of the tensor."""
+        import numpy
+
+        array = self.numpy()
+        if copy is False and dtype is not None and array.dtype != dtype:
+            raise ValueError("a copy is needed to change the dtype")
+        return numpy.array(array, dtype=dtype) if copy or dtype is not None else array
+
+    def __bool__(self) -> bool:
+        """Truth of the one element."""
+        return bool(self.item())
+
+    def __int__(self) -> int:
+        """The one element, truncated."""
+        return int(self.item())
+
+    def __float__(self) -> float:
+        """The one element."""
+        return float(self.item())
+
+    def __index__(self) -> int:
+        """The one element of an integer tensor."""
+        if self.dtype.kind != "i":
+            raise TypeError(f"only an integer tensor is an index; got {self.dtype.name}")
+        return self.item()  # type: ignore[no-any-return]
+
+    def __repr__(self) -> str:
+        """Values, dtype, and whether gradients are wanted."""
+        import numpy
+
+        body = numpy.array2string(snapshot(self).numpy(), separator=", ", prefix="Tensor(")
+        shape = f", shape={self.shape}" if self.size == 0 or self.size > 1000 else ""
+        grad = ", requires_grad=True" if self.requires_grad else ""
+        return f"{type(self).__name__}({body}{shape}, dtype={self.dtype.name}{grad})"
+
+    __hash__ = object.__hash__
+
+    # Copying --------------------------------------------------------------------------------------------------
+
+    def __copy__(self) -> Tensor:
+        """The same value; memory is shared until one of them is written to."""
+        return self.__deepcopy__({})
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        """The same value and requires_grad, outside the graph. Copies cost nothing until one of them is written to."""
+        return _restore(type(self), lib.rt_retain(self._h), self.requires_grad)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as dtype, shape and bytes."""
+        return _unpickle, (type(self), self.dtype.name, self.shape, self.tobytes(), self.requires_grad)
+
+    # Indexing -------------------------------------------------------------------------------------------------
+
+    def __getitem__(self, key: Any) -> Tensor:
+        """A view by integers, slices with any step, None and Ellipsis.
+
+        Raises:
+            DimensionError: an index out of range, or too many of them.
+        """
+        return getitem(self, _index_spec(self, key))
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        """Write a scalar or a tensor that broadcasts to the selection; no other tensor sees it.
+
+        Raises:
+            BroadcastError: the value does not fit.
+            AutogradError: the tensor is a leaf that requires grad, or a temporary view that nobody could read.
+        """
+        if _TEMPORARY and sys.getrefcount(self) <= _TEMPORARY and lib.rt_aliases(self._h):
+            raise AutogradError(
+                "setitem: this writes into a temporary view and would be lost; use x[0, 1] = 5, not x[0][1] = 5"
+            )
+        assign(self, _index_spec(self, key), value)
+
+    # Gradients ------------------------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to this tensor."""
+        return self._node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Make this leaf collect a gradient, or stop.
+
+        Raises:
+            DTypeError: the dtype is not floating.
+            AutogradError: the tensor is the result of a recorded call.
+        """
+        from rtch.autograd.graph import set_requires_grad
+
+        set_requires_grad(self, requires_grad)
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded call made this tensor."""
+        return self._node is None or self._node.op is None
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward` has added up in this leaf, or None."""
+        return self._node.grad if self._node is not None and self._node.op is None else None
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if self._node is None or self._node.op is not None:
+            raise MissingGradError("grad: only a leaf that requires grad holds a gradient")
+        if value is not None and (value.shape != self.shape or value.dtype is not self.dtype):
+            raise failure("grad", self, value, rule="shape and dtype must match", status=lib.RT_ERR_BROADCAST)
+        self._node.grad = value
+
+    def backward(
+        self, gradient: Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False
+    ) -> None:
+        """Add the gradient of this tensor to the `grad` of every leaf it depends on.
+
+        Args:
+            gradient: seed of the tensor's shape; may be left out where there is one element.
+            retain_graph: keep the graph for another pass; by default as create_graph.
+            create_graph: record the backward pass, for higher orders.
+
+        Raises:
+            NonScalarLossError: no seed and more than one element.
+            MissingGradError: the tensor does not require grad.
+            FreedGraphError: an earlier pass freed the graph.
+        """
+        from rtch.autograd.engine import backward
+
+        backward(self, gradient, retain_graph, create_graph)
+
+    def detach(self) -> Tensor:
+        """The same value outside the graph."""
+        return snapshot(self)
+
+    # Methods of structure -------------------------------------------------------------------------------------
+
+    def reshape(self, *shape: Any) -> Tensor:
+        """See `rtch.reshape`."""
+        return F.reshape(self, shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape)  # type: ignore[no-any-return]
+
+    def astype(self, dtype: Any) -> Tensor:
+        """See `rtch.astype`."""
+        return F.astype(self, dtype)  # type: ignore[no-any-return]
+
+    # begin generated: python -m rtch.ops.codegen
+    def __neg__(self) -> Tensor:
+        """-x."""
+        return unary(_NEGATIVE, self)
+
+    def relu(self) -> Tensor:
+        """See `rtch.relu`."""
+        return unary(_RELU, self)
+
+    def square(self) -> Tensor:
+        """See `rtch.square`."""
+        return unary(_SQUARE, self)
+
+    def sqrt(self) -> Tensor:
+        """See `rtch.sqrt`."""
+        return unary(_SQRT, self)
+
+    def tanh(self) -> Tensor:
+        """See `rtch.tanh`."""
+        return unary(_TANH, self)
+
+    def __add__(self, other: Any) -> Tensor:
+        """x + y."""
+        if type(other) is Tensor:
+            return binary(_ADD, self, other)
+        return _operator(_ADD, self, other)
+
+    def __radd__(self, other: Any) -> Tensor:
+        """y + x."""
+        return _reflected(_ADD, self, other)
+
+    def __iadd__(self, other: Any) -> Tensor:
+        """x + y written to x."""
+        return inplace(_ADD, self, other)
+
+    def __sub__(self, other: Any) -> Tensor:
+        """x - y."""
+        if type(other) is Tensor:
+            return binary(_SUBTRACT, self, other)
+        return _operator(_SUBTRACT, self, other)
+
+    def __rsub__(self, other: Any) -> Tensor:
+        """y - x."""
+        return _reflected(_SUBTRACT, self, other)
+
+    def __isub__(self, other: Any) -> Tensor:
+        """x - y written to x."""
+        return inplace(_SUBTRACT, self, other)
+
+    def __mul__(self, other: Any) -> Tensor:
+        """x * y."""
+        if type(other) is Tensor:
+            return binary(_MULTIPLY, self, other)
+        return _operator(_MULTIPLY, self, other)
+
+    def __rmul__(self, other: Any) -> Tensor:
+        """y * x."""
+        return _reflected(_MULTIPLY, self, other)
+
+    def __imul__(self, other: Any) -> Tensor:
+        """x * y written to x."""
+        return inplace(_MULTIPLY, self, other)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        """x / y, true division."""
+        if type(other) is Tensor:
+            return binary(_DIVIDE, self, other)
+        return _operator(_DIVIDE, self, other)
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        """y / x."""
+        return _reflected(_DIVIDE, self, other)
+
+    def __itruediv__(self, other: Any) -> Tensor:
+        """x / y, true division written to x."""
+        return inplace(_DIVIDE, self, other)
+
+    def __eq__(self, other: Any) -> Tensor:  # type: ignore[override]
+        """x == y."""
+        if type(other) is Tensor:
+            return binary(_EQUAL, self, other)
+        return _operator(_EQUAL, self, other)
+
+    def __ne__(self, other: Any) -> Tensor:  # type: ignore[override]
+        """x != y."""
+        if type(other) is Tensor:
+            return binary(_NOT_EQUAL, self, other)
+        return _operator(_NOT_EQUAL, self, other)
+
+    def __lt__(self, other: Any) -> Tensor:
+        """x < y."""
+        if type(other) is Tensor:
+            return binary(_LESS, self, other)
+        return _operator(_LESS, self, other)
+
+    def __le__(self, other: Any) -> Tensor:
+        """x <= y."""
+        if type(other) is Tensor:
+            return binary(_LESS_EQUAL, self, other)
+        return _operator(_LESS_EQUAL, self, other)
+
+    def __gt__(self, other: Any) -> Tensor:
+        """x > y."""
+        if type(other) is Tensor:
+            return binary(_GREATER, self, other)
+        return _operator(_GREATER, self, other)
+
+    def __ge__(self, other: Any) -> Tensor:
+        """x >= y."""
+        if type(other) is Tensor:
+            return binary(_GREATER_EQUAL, self, other)
+        return _operator(_GREATER_EQUAL, self, other)
+
+    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """See `rtch.sum`."""
+        return reduce(_SUM, self, axis, keepdims)
+
+    def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """See `rtch.mean`."""
+        return reduce(_MEAN, self, axis, keepdims)
+
+    def max(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """See `rtch.max`."""
+        return reduce(_MAX, self, axis, keepdims)
+
+    def min(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """See `rtch.min`."""
+        return reduce(_MIN, self, axis, keepdims)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        """Matrix product over the last two axes, the others broadcast."""
+        return F.matmul(self, other) if isinstance(other, Tensor) else NotImplemented
+
+    # end generated
+
+
+def _empty_lists(shape: tuple[int, ...]) -> list[Any]:
+    if shape[0] == 0 or len(shape) == 1:
+        return []
+    return [_empty_lists(shape[1:]) for _ in range(shape[0])]
+
+
+def _restore(cls: type[Tensor], h: Any, requires_grad: bool) -> Tensor:
+    out = _new(cls)
+    out._h = h
+    out._node = None
+    if requires_grad:
+        out.requires_grad_()
+    return out
+
+
+def _unpickle(cls: type[Tensor], dtype: str, shape: tuple[int, ...], data: bytes, requires_grad: bool) -> Tensor:
+    made = F.from_bytes(data, dtype, shape)
+    return _restore(cls, lib.rt_retain(made._h), requires_grad)
+
+
+class _Export:
+    """Memory that NumPy looks at. Holding the header makes it an alias, so that our next write copies."""
+
+    __slots__ = ("__array_interface__", "_keep")
+
+    def __init__(self, t: Tensor) -> None:
+        self._keep = snapshot(t)
+        item = t.dtype.itemsize
+        self.__array_interface__ = {
+            "version": 3,
+            "shape": t.shape,
+            "strides": tuple(s * item for s in t.strides),
+            "typestr": {"bool": "|b1", "int64": "<i8", "float32": "<f4", "float64": "<f8"}[t.dtype.name],
+            "data": (int(ffi.cast("uintptr_t", lib.rt_data(t._h))), True),
+        }
+
+
+F.where = where
+F.getitem = getitem
