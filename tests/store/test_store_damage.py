@@ -338,7 +338,7 @@ def test_runs_are_filtered(tmp_path: Path) -> None:
         with store.start_run(name, tags=tags):
             pass
     crashed = store.start_run("four", tags=["a"])
-    crashed._leave_to_parent()
+    crashed.abandon()
 
     def names(**filters: object) -> list[str]:
         return [record.name for record in store.runs(**filters)]  # type: ignore[arg-type]

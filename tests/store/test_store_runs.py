@@ -329,6 +329,8 @@ def test_telemetry_adds_up_over_resumed_parts(tmp_path: Path) -> None:
     run = store.start_run("t")
     with pytest.raises(ArgumentError, match="layout and spans"):
         run.finish(telemetry={"other": {}})
+    assert "running" == run.status
+    run.finish()
     for _ in range(2):
         run = store.resume_run("latest")
         run.finish(telemetry={"layout": {"contiguous": 3}, "spans": {"forward": {"count": 2, "seconds": 0.5}}})

@@ -2,8 +2,8 @@
 """Run: the writing side of one run.
 
 A run holds the lock on its ``run.lock`` from start to finish. Whoever finds the lock free and run.json still
-``running`` knows that the process died. The order of writing on the way out is: run.json, registry,
-summary.json, lock; each step leaves a store that reads well when the process dies before the next.
+``running`` knows that the process died. The order of writing on the way out is: run.json,
+summary.json, registry, lock; each step leaves a store that reads well when the process dies before the next.
 """
 
 from __future__ import annotations
@@ -174,11 +174,16 @@ class Run:
         with self._mutex:
             if self._metrics is None:
                 return
+            line = _telemetry_line(telemetry) if telemetry else b""
             try:
-                self._finish(status, error, telemetry)
+                self._finish(status, error, line)
             finally:
-                self._close()
-                self._lock.release()
+                self.abandon()
+
+    def abandon(self) -> None:
+        """Close the files and free the lock, and nothing else: as if the process had died here."""
+        self._close()
+        self._lock.release()
 
     def __enter__(self) -> Run:
         return self
@@ -198,7 +203,7 @@ class Run:
     def __repr__(self) -> str:
         return f"Run({self.id}, {self.name!r}, {self.status})"
 
-    def _begin_again(self, from_step: int | None, environment: dict[str, Any]) -> None:
+    def begin_again(self, from_step: int | None, environment: dict[str, Any]) -> None:
         """Mark a run as running again.
 
         The registry goes first: a run that it calls running is looked up, one that it calls finished is not.
@@ -220,27 +225,19 @@ class Run:
         metrics.resume(step)
         self._ledger.resume(step)
 
-    def _finish(self, status: str, error: str | None, telemetry: Mapping[str, Any] | None) -> None:
+    def _finish(self, status: str, error: str | None, telemetry: bytes) -> None:
         if telemetry:
-            self._write_telemetry(telemetry)
+            info.append_line(self.path / "telemetry.jsonl", header_line(TELEMETRY), telemetry)
         self._info.status = status
         self._info.error = error
         self._info.finished = utc_now()
         self._info.seconds = round(self._info.seconds + time.monotonic() - self._started, 3)
         self._write_info()
-        ended = RegistryLine(self._info.finished, "finished", self.id, status, seconds=self._info.seconds)
-        registry.append(self.path.parent, ended)
         with store_io("summary", self.path):
             rollups, _ = summary.compute(self.path, self.id)
             replace_file(self.path / "summary.json", summary.encode(rollups))
-
-    def _write_telemetry(self, telemetry: Mapping[str, Any]) -> None:
-        unknown = set(telemetry) - {"layout", "spans"}
-        if unknown:
-            raise ArgumentError(f"finish: telemetry has layout and spans; got {sorted(unknown)}", argument="telemetry")
-        plain = plain_json(telemetry, "telemetry")
-        line = encode_line(TelemetryLine(utc_now(), plain.get("layout", {}), plain.get("spans", {})))
-        info.append_line(self.path / "telemetry.jsonl", header_line(TELEMETRY), line)
+        ended = RegistryLine(self._info.finished, "finished", self.id, status, seconds=self._info.seconds)
+        registry.append(self.path.parent, ended)
 
     def _write_info(self) -> None:
         info.write(self.path, self._info)
@@ -269,6 +266,14 @@ class Run:
         self._mutex = threading.Lock()
         self._close()
         self._lock.forget()
+
+
+def _telemetry_line(telemetry: Mapping[str, Any]) -> bytes:
+    unknown = sorted(set(telemetry) - {"layout", "spans"})
+    if unknown:
+        raise ArgumentError(f"finish: telemetry has layout and spans; got {unknown}", argument="telemetry")
+    plain = plain_json(telemetry, "telemetry")
+    return encode_line(TelemetryLine(utc_now(), plain.get("layout", {}), plain.get("spans", {})))
 
 
 def _inside(folder: Path, file: str | Path) -> Path:

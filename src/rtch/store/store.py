@@ -85,17 +85,14 @@ class Store:
             environment=environments.capture(environment),
             git=environments.git_state(Path.cwd()),
         )
-        folder = self._new_folder()
-        record.id = folder.name
-        lock = FileLock(folder / "run.lock")
-        _take(lock, record.id)
+        record.id = new_id()
+        store = self.path.absolute()  # a run outlives a change of the working folder
+        run = Run(store / record.id, _make_folder(store, record), record, new=True)
         try:
-            run = Run(folder, lock, record, new=True)
-            info.write(folder, record)
             created = RegistryLine(record.created, "created", record.id, RUNNING, record.name, record.tags)
-            registry.append(folder.parent, created)
+            registry.append(store, created)
         except BaseException:
-            lock.release()
+            run.abandon()
             raise
         return run
 
@@ -108,11 +105,14 @@ class Store:
         lock = FileLock(folder / "run.lock")
         _take(lock, folder.name)
         try:
-            record = info.read(folder)
-            opened = Run(folder, lock, record, new=False)
-            opened._begin_again(from_step, plain_json(environment or {}, "environment"))
+            opened = Run(folder, lock, info.read(folder), new=False)
         except BaseException:
             lock.release()
+            raise
+        try:
+            opened.begin_again(from_step, plain_json(environment or {}, "environment"))
+        except BaseException:
+            opened.abandon()
             raise
         return opened
 
@@ -193,18 +193,24 @@ class Store:
             seconds = record.seconds if record.finished else None
             yield RunRecord(run, record.name, status, tuple(record.tags), record.created, record.finished, seconds)
 
-    def _new_folder(self) -> Path:
-        store = self.path.absolute()  # a run outlives a change of the working folder
-        with store_io("start_run", store):
-            store.mkdir(parents=True, exist_ok=True)
-            while True:
-                folder = store / new_id()
-                try:
-                    folder.mkdir()
-                except FileExistsError:
-                    continue
-                sync_folder(store)
-                return folder
+
+def _make_folder(store: Path, record: RunInfo) -> FileLock:
+    """Make a run's folder with its run.json, appearing at once and locked; return the lock."""
+    folder = store / record.id
+    fresh = store / f".{record.id}.new"
+    with store_io("start_run", store):
+        store.mkdir(parents=True, exist_ok=True)
+        fresh.mkdir()
+        info.write(fresh, record)
+        if os.name == "nt":  # a folder with open files can't be renamed there
+            fresh.rename(folder)
+            fresh = folder
+        lock = FileLock(fresh / "run.lock")
+        _take(lock, record.id)
+        if fresh != folder:
+            fresh.rename(folder)
+        sync_folder(store)
+    return lock
 
 
 def _take(lock: FileLock, run: str) -> None:
