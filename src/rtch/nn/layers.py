@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""Layers, with PyTorch's names, parameter layouts and defaults."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from rtch.errors import ArgumentError
+from rtch.nn import functional
+from rtch.nn.module import Module
+from rtch.nn.parameter import Parameter
+from rtch.random import Generator
+from rtch.tensor import Tensor
+
+
+class Linear(Module):
+    """``x @ weight.T + bias``: (*, in_features) to (*, out_features).
+
+    Weight (out_features, in_features) and bias (out_features,) are drawn uniformly from +-1 / sqrt(in_features), as in
+    PyTorch.
+
+    Args:
+        in_features: size of the last axis of the input.
+        out_features: size of the last axis of the result.
+        bias: whether to add a bias.
+        dtype: float32 (default) or float64.
+        generator: where the weights come from; a new `Generator(0)` if left out.
+
+    Raises:
+        ArgumentError: a size that is not a positive integer.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        dtype: Any = None,
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__()
+        for name, size in (("in_features", in_features), ("out_features", out_features)):
+            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+                raise ArgumentError(f"Linear: {name} must be a positive integer; got {size!r}", argument=size)
+        self.in_features = in_features
+        self.out_features = out_features
+        draw = generator if generator is not None else Generator(0)
+        bound = 1 / math.sqrt(in_features)
+        self.weight = Parameter(draw.uniform((out_features, in_features), -bound, bound, dtype=dtype))
+        self.bias = Parameter(draw.uniform((out_features,), -bound, bound, dtype=dtype)) if bias else None
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply the layer."""
+        return functional.linear(input, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """Sizes."""
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class ReLU(Module):
+    """``max(x, 0)``, elementwise."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply the function."""
+        return functional.relu(input)
+
+
+class Tanh(Module):
+    """Hyperbolic tangent, elementwise."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply the function."""
+        return functional.tanh(input)
+
+
+class Sequential(Module):
+    """Modules applied one after another. Parameters are named ``0.weight`` and so on; `model[i]` is a module."""
+
+    def __init__(self, *modules: Module) -> None:
+        super().__init__()
+        for i, module in enumerate(modules):
+            if not isinstance(module, Module):
+                raise ArgumentError(
+                    f"Sequential: item {i} must be a Module; got {type(module).__name__}", argument=module
+                )
+            setattr(self, str(i), module)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply the modules in order."""
+        for module in self._modules.values():
+            input = module(input)
+        return input
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __getitem__(self, index: int) -> Module:
+        return list(self._modules.values())[index]
+
+
+class MSELoss(Module):
+    """Mean squared error; see `functional.mse_loss`."""
+
+    def __init__(self, reduction: str = "mean") -> None:
+        super().__init__()
+        if reduction not in ("mean", "sum", "none"):
+            raise ArgumentError(f'MSELoss: reduction is "mean", "sum" or "none"; got {reduction!r}', argument=reduction)
+        self.reduction = reduction
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """The loss."""
+        return functional.mse_loss(input, target, self.reduction)
+
+    def extra_repr(self) -> str:
+        """The reduction."""
+        return f"reduction={self.reduction!r}"
