@@ -128,7 +128,7 @@ def _from_numpy(obj: Any, dtype: DType | None) -> Tensor:
     array = numpy.ascontiguousarray(array).reshape(array.shape)
     data = ffi.from_buffer(array) if array.size else ffi.NULL
     out = wrap(_check("asarray", lib.rt_from_memory(source.code, array.ndim, array.shape, data), array.shape))
-    return out if dtype is None or dtype is source else F.astype(out, dtype)  # type: ignore[no-any-return]
+    return out if dtype is None or dtype is source else F.astype(out, dtype)
 
 
 def from_bytes(data: bytes | bytearray | memoryview, dtype: Any, shape: Any) -> Tensor:

@@ -20,8 +20,7 @@ from rtch.ops.row import F, Op
 from rtch.ops.table import BY_NAME
 
 if TYPE_CHECKING:
-    import numpy
-    import numpy.typing
+    import numpy.typing as npt
 
 _new = object.__new__
 _SCALARS = (bool, int, float)
@@ -148,18 +147,18 @@ def _operand(op: Op, value: Any) -> Tensor:
     return F.asarray(value)  # type: ignore[no-any-return]
 
 
-def _operator(op: Op, x: Any, y: Any) -> Any:
+def _operator(op: Op, x: Any, y: Any) -> Tensor:
     """`binary` for the operators: NotImplemented where the other operand is not ours to know."""
     if isinstance(y, (Tensor, *_SCALARS)) or (hasattr(y, "item") and getattr(y, "shape", None) == ()):
         return binary(op, x, y)
-    return NotImplemented
+    return NotImplemented  # type: ignore[no-any-return]
 
 
-def _reflected(op: Op, x: Any, y: Any) -> Any:
+def _reflected(op: Op, x: Any, y: Any) -> Tensor:
     """`_operator` for ``y op x``, where y came first."""
     if isinstance(y, _SCALARS) or (hasattr(y, "item") and getattr(y, "shape", None) == ()):
         return binary(op, y, x)
-    return NotImplemented
+    return NotImplemented  # type: ignore[no-any-return]
 
 
 def where(condition: Any, x: Any, y: Any) -> Tensor:
@@ -500,7 +499,7 @@ class Tensor:
         dense = wrap(lib.rt_contiguous(self._h))
         ctype = {"bool": "int8_t *", "int64": "int64_t *", "float32": "float *", "float64": "double *"}
         values = ffi.unpack(ffi.cast(ctype[self.dtype.name], lib.rt_data(dense._h)), self.size) if self.size else []
-        return [bool(v) for v in values] if self.dtype is bool_ else values  # type: ignore[no-any-return]
+        return [bool(v) for v in values] if self.dtype is bool_ else values
 
     def tobytes(self) -> bytes:
         """Elements in row-major order, little-endian."""
@@ -509,7 +508,7 @@ class Tensor:
             raise failure("tobytes", self)
         return bytes(out)
 
-    def numpy(self) -> numpy.typing.NDArray[Any]:
+    def numpy(self) -> npt.NDArray[Any]:
         """A read-only NumPy array over the same memory. Writing to the tensor later gives the tensor new memory.
 
         Raises:
@@ -521,7 +520,7 @@ class Tensor:
             raise AutogradError("numpy: the tensor requires grad; use x.detach().numpy()")
         return numpy.asarray(_Export(self))
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> numpy.typing.NDArray[Any]:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         """What NumPy makes of the tensor."""
         import numpy
 

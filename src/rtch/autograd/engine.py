@@ -64,11 +64,11 @@ def _input_gradients(node: Node, g: Tensor, create: bool) -> Sequence[Tensor | N
         return function(*[env[name] for name in needs])  # type: ignore[no-any-return]
     out: list[Tensor | None] = []
     for i, edge in enumerate(node.edges):
-        function = op.grads[i]
-        if edge is None or function is None:
+        towards = op.grads[i]
+        if edge is None or towards is None:
             out.append(None)
             continue
-        gradient = function(*[env[name] for name in op.needs[i]])
+        gradient = towards(*[env[name] for name in op.needs[i]])
         if node.shapes is not None:
             gradient = sum_to(gradient, node.shapes[i])
         out.append(gradient)
@@ -84,8 +84,8 @@ def run(
     """Gradients at the wanted nodes, or added into every leaf where wanted is None."""
     counts = _consumer_counts([node for node, _ in seeds])
     arrivals: dict[Node | Leaf, list[_Arrival]] = {}
-    for i, (node, g) in enumerate(seeds):
-        arrivals.setdefault(node, []).append((-(2**62), i, g))
+    for i, (node, seed) in enumerate(seeds):
+        arrivals.setdefault(node, []).append((-(2**62), i, seed))
     ready = deque(node for node in dict.fromkeys(n for n, _ in seeds) if counts[node] == 0)
     keep = frozenset(wanted) if wanted is not None else None
     found: dict[Node | Leaf, Tensor] = {}

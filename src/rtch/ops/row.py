@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+
 class _Functions:
     """The public functions by name. The modules that define them enter them here, and are loaded on first use."""
 
