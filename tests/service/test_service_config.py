@@ -22,9 +22,7 @@ DATA = {"path": "/data/houses.csv", "target": "price"}
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text("ab.\n$`", max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text("ab.\n$`", max_size=5), inner, max_size=3)
-    ),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("ab.\n$`", max_size=5), inner, max_size=3),
     max_leaves=6,
 )
 
@@ -155,9 +153,7 @@ def test_variants_by_name() -> None:
         ),
     ],
 )
-def test_wrong_keys_and_values_are_refused_with_their_path(
-    sections: dict[str, Any], key: str, part: str
-) -> None:
+def test_wrong_keys_and_values_are_refused_with_their_path(sections: dict[str, Any], key: str, part: str) -> None:
     """One line that begins with the key's path and says what would be right."""
     error = refused({"data": DATA, **sections})
     assert error.key == key

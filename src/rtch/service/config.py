@@ -48,7 +48,7 @@ class _Data(Section, frozen=True, kw_only=True):
         for value in self.split:
             _require(0.0 < value < 1.0, f"{at}.split", "fractions must lie between 0 and 1", self.split)
         rule = "fractions must sum to less than 1; the rest is the test part"
-        _require(sum(self.split) < 1.0, f"{at}.split", rule, self.split)
+        _require(sum(self.split) < 1.0 - 1e-6, f"{at}.split", rule, self.split)
 
 
 class CsvData(_Data, frozen=True, kw_only=True, tag_field="source", tag="csv"):
