@@ -21,6 +21,7 @@ from rtch.errors import (
     StoreIOError,
 )
 from rtch.store import Store, files, jsonl, registry
+from rtch.store.locks import FileLock
 from rtch.store.run import Run
 
 
@@ -171,7 +172,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024, "Mi
 def test_any_change_of_bytes_reads_or_is_a_typed_error(run: Run, data: st.DataObject) -> None:
     """Whatever stands in the files, readers give an answer or an ExperimentError."""
     store = Store(run.path.parent)
-    names = ["metrics.jsonl", "artifacts.jsonl", "run.json", "summary.json"]
+    names = ["metrics.jsonl", "artifacts.jsonl", "run.json", "summary.json", "../registry.jsonl"]
     path = run.path / data.draw(st.sampled_from(names))
     whole = path.read_bytes()
     start = data.draw(st.integers(0, len(whole)))
@@ -365,3 +366,31 @@ def test_registry_warnings_are_bounded(run: Run) -> None:
     _, warnings = registry.read(run.path.parent)
     assert 21 == len(warnings)
     assert warnings[-1].endswith("980 more unreadable fragments ignored")
+
+
+def test_half_a_line_of_a_live_writer_is_no_warning(tmp_path: Path) -> None:
+    """A reader that catches a running run in the middle of a write has nothing to report."""
+    store = Store(tmp_path)
+    with store.start_run("live") as run:
+        run.log({"loss": 1.0})
+        append(run.path / "metrics.jsonl", b'{"step":2')
+        view = store.run(run.id)
+        assert ([1.0], []) == (view.metric("loss").values, view.warnings)
+        append(run.path / "metrics.jsonl", b',"time":1.0,"values":{"loss":2.0}}\n')
+        assert [1.0, 2.0] == view.metric("loss").values
+
+
+def test_the_registry_is_appended_to_under_a_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another process holds it a writer waits, and gives up with an error that names the lock."""
+    monkeypatch.setattr(registry, "LOCK_SECONDS", 0.05)
+    store = Store(tmp_path)
+    with store.start_run("first"):
+        pass
+    lock = FileLock(tmp_path / "registry.lock")
+    assert lock.acquire(0)
+    with pytest.raises(StoreIOError, match=r"registry\.lock"):
+        store.start_run("second")
+    lock.release()
+    assert {"second": "crashed", "first": "completed"} == {record.name: record.status for record in store.runs()}
+    with store.start_run("third"):
+        pass

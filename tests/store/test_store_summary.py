@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rtch.store import MetricSummary, Store, summary
@@ -26,6 +26,7 @@ def roll(values: list[float | int]) -> MetricSummary:
     return rollup.summary()
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e100, 1e100) | st.integers(-(2**63), 2**64 - 1), min_size=1, max_size=200))
 def test_figures_of_finite_values(values: list[float | int]) -> None:
     """Extremes are exact with their first step, mean and deviation within a few roundings of exact fractions."""
@@ -42,6 +43,7 @@ def test_figures_of_finite_values(values: list[float | int]) -> None:
     assert math.isclose(math.sqrt(variance), number(made.std or 0), rel_tol=1e-12, abs_tol=largest * 1e-15)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=50))
 def test_quantiles_of_few_values_follow_the_documented_rule(values: list[float]) -> None:
     """At position q * (n - 1) of the sorted values, linear between neighbours."""

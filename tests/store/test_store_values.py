@@ -47,6 +47,7 @@ def test_metric_values_survive_the_round_trip(tmp_path: Path, values: list[float
     assert bits(values) == bits(store.run(run.id).metric("x").values)
 
 
+@settings(deadline=None)
 @given(value=JSON)
 def test_free_json_survives_the_round_trip(value: Any) -> None:
     """Config values come back equal after a passage through bytes."""
