@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from rtch.cli import main, tables
 from rtch.store import Store
@@ -213,6 +215,26 @@ def test_bad_input_is_one_line_and_exit_code_2(runs: Path, arguments: list[str],
     assert done.stderr.startswith("rtch: error: ")
     assert message in done.stderr
     assert 1 == done.stderr.count("\n")
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_change_of_bytes_ends_in_an_answer_or_one_line(runs: Path, data: st.DataObject) -> None:
+    """Whatever stands in the files, no command ends in a traceback."""
+    run = runs / Store(runs).ids()[0]
+    names = ["metrics.jsonl", "artifacts.jsonl", "run.json", "summary.json", "../registry.jsonl"]
+    path = run / data.draw(st.sampled_from(names))
+    whole = path.read_bytes()
+    start = data.draw(st.integers(0, len(whole)))
+    end = data.draw(st.integers(start, min(start + 30, len(whole))))
+    path.write_bytes(whole[:start] + data.draw(st.binary(max_size=5) | st.just(b"9" * 30)) + whole[end:])
+    try:
+        for command in (["list"], ["list", "--json"], ["summary", run.name], ["export", "--format", "csv"]):
+            done = rtch(*command, runs=runs)
+            assert done.exit_code in (0, 2), done.exception
+            assert (done.exit_code == 2) == ("rtch: error: " in done.stderr)
+    finally:
+        path.write_bytes(whole)
 
 
 def test_names_can_not_steer_the_terminal(runs: Path) -> None:

@@ -81,7 +81,7 @@ def _as_table(store: Store, shown: list[RunRecord]) -> list[str]:
     now = time.time()
     rows = []
     for record in shown:
-        created = utc_seconds(record.created)
+        age = _age(record.created, now)
         last = loss_like(last_values(store.path / record.id))
         rows.append(
             (
@@ -89,8 +89,8 @@ def _as_table(store: Store, shown: list[RunRecord]) -> list[str]:
                 record.name,
                 record.status,
                 ",".join(record.tags),
-                tables.ago(now - created, record.created),
-                tables.seconds_text(now - created if record.status == "running" else record.seconds),
+                tables.ago(age, record.created),
+                tables.seconds_text(age if record.status == "running" else record.seconds),
                 " ".join(f"{name}={tables.figure(value)}" for name, value in last.items()),
             )
         )
@@ -101,6 +101,13 @@ def _as_table(store: Store, shown: list[RunRecord]) -> list[str]:
         right=("TIME",),
         shrink=("NAME", "TAGS", "LAST"),
     )
+
+
+def _age(created: str, now: float) -> float | None:
+    try:
+        return now - utc_seconds(created)
+    except ValueError:  # from a file that somebody else wrote
+        return None
 
 
 def _unique_length(ids: list[str]) -> int:

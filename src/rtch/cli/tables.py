@@ -77,10 +77,10 @@ def seconds_text(seconds: float | None) -> str:
     return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
 
 
-def ago(seconds: float, date: str) -> str:
-    """Return how long ago something was, or its date where that was more than a month ago."""
+def ago(seconds: float | None, date: str) -> str:
+    """Return how long ago something was, or its date where that was more than a month ago or isn't known."""
     for unit, size, limit in (("s", 1, 60), ("min", 60, 3600), ("h", 3600, 86400), ("d", 86400, 30 * 86400)):
-        if seconds < limit:
+        if seconds is not None and seconds < limit:
             return f"{max(int(seconds), 0) // size} {unit} ago"
     return date[:10]
 
