@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * fenv.h: every computing entry and worker runs under round-to-nearest, without flushing subnormals, and gives the
- * caller back the setting it came with. */
+ * fenv.h: every computing entry and worker runs under round-to-nearest, without flushing subnormals, and
+ * gives the caller back the setting it came with. */
 #ifndef RTCH_FENV_H
 #define RTCH_FENV_H
 

@@ -2,9 +2,9 @@
  *
  * fma.h: a * b + c rounded once (to nearest, ties to even), without FMA hardware and without libm.
  *
- * float: the product of two floats is exact in double; the sum is rounded to odd in double, which makes the second
- * rounding to float the right one (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
- * double: exact integer arithmetic on a 106-bit product and a sticky bit.
+ * float: the product of two floats is exact in double; the sum is rounded to odd in double, which makes the
+ * second rounding to float the right one (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums",
+ * 2008). double: exact integer arithmetic on a 106-bit product and a sticky bit.
  */
 #ifndef RTCH_FMA_H
 #define RTCH_FMA_H
@@ -53,7 +53,8 @@ static inline rt_fma_parts rt_fma_split(double x) {
     const uint64_t u = rt_bits_f64(x);
     const int biased = (int)(u >> 52 & 0x7ff);
     const uint64_t fraction = u & 0xfffffffffffffULL;
-    rt_fma_parts r = {biased ? fraction | 1ULL << 52 : fraction, (biased ? biased : 1) - 1075, (int)(u >> 63)};
+    rt_fma_parts r = {biased ? fraction | 1ULL << 52 : fraction, (biased ? biased : 1) - 1075,
+                      (int)(u >> 63)};
     return r;
 }
 
@@ -71,7 +72,8 @@ static inline unsigned __int128 rt_fma_shift(unsigned __int128 m, int by) {
 
 static inline double rt_fma_f64(double a, double b, double c) {
     const double product = a * b;
-    if (a - a != 0 || b - b != 0 || c - c != 0 || a == 0 || b == 0) return product + c;
+    if (a - a != 0 || b - b != 0 || a == 0 || b == 0) return product + c;
+    if (c - c != 0) return c + c; /* infinite or NaN, however large the product */
     const rt_fma_parts x = rt_fma_split(a), y = rt_fma_split(b), z = rt_fma_split(c);
     unsigned __int128 p = (unsigned __int128)x.m * y.m; /* up to 106 bits */
     int e = x.e + y.e;

@@ -2,9 +2,9 @@
  *
  * rtch.h: the whole C API of the kernel library.
  *
- * A tensor is a small header (dtype, shape, strides, data pointer) over a reference-counted storage. Headers are
- * values: nothing that is called on one changes another. All entries are safe to call from several threads at once
- * on different headers; the caller orders writes to one header.
+ * A tensor is a small header (dtype, shape, strides, data pointer) over a reference-counted storage. Headers
+ * are values: nothing that is called on one changes another. All entries are safe to call from several
+ * threads at once on different headers; the caller orders writes to one header.
  *
  * An entry that makes a tensor returns it with one reference, or NULL with the reason in rt_last_status().
  * The text between the two cdef markers is what cffi reads, so it holds plain declarations only.
@@ -85,9 +85,11 @@ int64_t rt_item_i64(const rt_tensor *t);
 rt_tensor *rt_permute(const rt_tensor *t, int ndim, const int64_t *axes);
 rt_tensor *rt_transpose(const rt_tensor *t);
 rt_tensor *rt_broadcast_to(const rt_tensor *t, int ndim, const int64_t *shape);
-rt_tensor *rt_reshape(const rt_tensor *t, int ndim, const int64_t *shape); /* copies where a view can't be had */
+rt_tensor *rt_reshape(const rt_tensor *t, int ndim,
+                      const int64_t *shape); /* copies where a view can't be had */
 rt_tensor *rt_squeeze_like(const rt_tensor *t, uint64_t axes, int insert);
-/* spec: n entries of 4 numbers (kind, start, step, length): kind 0 a slice, 1 an integer at start, 2 a new axis. */
+/* spec: n entries of 4 numbers (kind, start, step, length): kind 0 a slice, 1 an integer at start, 2 a new
+ * axis. */
 rt_tensor *rt_index(const rt_tensor *t, int n, const int64_t *spec);
 
 /* Ops, one entry per kind of call. op is an RT_OP_ number of that kind. */
@@ -106,9 +108,10 @@ rt_tensor *rt_concat(int n, rt_tensor *const *parts, int axis);
 rt_tensor *rt_take(const rt_tensor *a, const rt_tensor *index, int axis);
 rt_tensor *rt_index_add(const rt_tensor *a, int axis, const rt_tensor *index, const rt_tensor *source);
 
-/* Writing. The target must be nobody else's: pass a header through rt_unshare first. rt_unshare consumes t and gives
-   back the header to use from now on: t itself where nobody else could see a write, else a fresh row-major copy
-   (copy-on-write). On NULL t is still the caller's. The others return a status and write nothing unless it is RT_OK. */
+/* Writing. The target must be nobody else's: pass a header through rt_unshare first. rt_unshare consumes t
+   and gives back the header to use from now on: t itself where nobody else could see a write, else a fresh
+   row-major copy (copy-on-write). On NULL t is still the caller's. The others return a status and write
+   nothing unless it is RT_OK. */
 rt_tensor *rt_unshare(rt_tensor *t);
 int rt_assign(rt_tensor *t, int n, const int64_t *spec, const rt_tensor *value);
 int rt_binary_inplace(int op, rt_tensor *t, const rt_tensor *b);
@@ -118,10 +121,10 @@ int rt_adam_step(rt_tensor *p, const rt_tensor *g, rt_tensor *m, rt_tensor *v, d
                  double beta2, double eps, double weight_decay, double sqrt_bias2);
 
 /* Random numbers: element i is Philox4x32-10(key = seed, counter = (offset + i, 0)). */
-rt_tensor *rt_random_uniform(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset, double low,
-                             double high);
-rt_tensor *rt_random_normal(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset, double mean,
-                            double std);
+rt_tensor *rt_random_uniform(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset,
+                             double low, double high);
+rt_tensor *rt_random_normal(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset,
+                            double mean, double std);
 rt_tensor *rt_random_permutation(int64_t n, uint64_t seed, uint64_t offset);
 uint64_t rt_random_bits(uint64_t seed, uint64_t counter, uint64_t attempt);
 
@@ -134,6 +137,12 @@ int rt_set_num_threads(int n);
 int rt_get_num_threads(void);
 int rt_default_num_threads(void);
 int64_t rt_copies_made(void); /* copies that copy-on-write had to make */
+
+/* Self-test: part i runs one op, or one kernel that is no op, on fixed inputs and hashes the bits it gives.
+ */
+int rt_digest_parts(void);
+const char *rt_digest_name(int part);
+uint64_t rt_digest(int part); /* 0 where memory could not be had */
 /* cdef end */
 
 #ifdef __cplusplus

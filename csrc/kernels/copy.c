@@ -2,8 +2,8 @@
  *
  * copy.c: casts between every pair of dtypes; the diagonal is a plain copy.
  *
- * Written definitions: to bool is x != 0 (NaN is true); a float to int64 truncates, saturates out of range, and gives 0
- * for NaN; int64 and float64 to float32 round to nearest.
+ * Written definitions: to bool is x != 0 (NaN is true); a float to int64 truncates, saturates out of range,
+ * and gives 0 for NaN; int64 and float64 to float32 round to nearest.
  */
 #include "kernels.h"
 #include "simd.h"
@@ -21,30 +21,29 @@ static inline int64_t to_i64(double x) {
 #define TO_f64(x) ((double)(x))
 #define SATURATE_i64(x) to_i64((double)(x))
 
-#define DEFINE_CAST(FROM, TF, TO, TT, EXPR)                                                \
-    static void FROM##_to_##TO(char *const *p, const int64_t *s, int64_t n) {              \
-        if (s[0] == sizeof(TT) && s[1] == sizeof(TF)) {                                    \
-            TT *restrict out = (TT *)p[0];                                                 \
-            const TF *restrict x = (const TF *)p[1];                                       \
-            for (int64_t i = 0; i < n; i++) out[i] = EXPR(x[i]);                           \
-            return;                                                                        \
-        }                                                                                  \
-        for (int64_t i = 0; i < n; i++)                                                    \
-            *(TT *)(p[0] + i * s[0]) = EXPR(*(const TF *)(p[1] + i * s[1]));               \
+#define DEFINE_CAST(FROM, TF, TO, TT, EXPR)                                                              \
+    static void FROM##_to_##TO(char *const *p, const int64_t *s, int64_t n) {                            \
+        if (s[0] == sizeof(TT) && s[1] == sizeof(TF)) {                                                  \
+            TT *restrict out = (TT *)p[0];                                                               \
+            const TF *restrict x = (const TF *)p[1];                                                     \
+            for (int64_t i = 0; i < n; i++) out[i] = EXPR(x[i]);                                         \
+            return;                                                                                      \
+        }                                                                                                \
+        for (int64_t i = 0; i < n; i++) *(TT *)(p[0] + i * s[0]) = EXPR(*(const TF *)(p[1] + i * s[1])); \
     }
 
-#define DEFINE_COPY(D, T)                                                                  \
-    static void copy_##D(char *const *p, const int64_t *s, int64_t n) {                    \
-        if (s[0] == sizeof(T) && s[1] == sizeof(T)) {                                      \
-            memcpy(p[0], p[1], (size_t)n * sizeof(T));                                     \
-            return;                                                                        \
-        }                                                                                  \
-        if (s[0] == sizeof(T) && s[1] == 0) {                                              \
-            T *out = (T *)p[0];                                                            \
-            const T x = *(const T *)p[1];                                                  \
-            for (int64_t i = 0; i < n; i++) out[i] = x;                                    \
-            return;                                                                        \
-        }                                                                                  \
+#define DEFINE_COPY(D, T)                                                                    \
+    static void copy_##D(char *const *p, const int64_t *s, int64_t n) {                      \
+        if (s[0] == sizeof(T) && s[1] == sizeof(T)) {                                        \
+            memcpy(p[0], p[1], (size_t)n * sizeof(T));                                       \
+            return;                                                                          \
+        }                                                                                    \
+        if (s[0] == sizeof(T) && s[1] == 0) {                                                \
+            T *out = (T *)p[0];                                                              \
+            const T x = *(const T *)p[1];                                                    \
+            for (int64_t i = 0; i < n; i++) out[i] = x;                                      \
+            return;                                                                          \
+        }                                                                                    \
         for (int64_t i = 0; i < n; i++) memcpy(p[0] + i * s[0], p[1] + i * s[1], sizeof(T)); \
     }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * elementwise.c: one line per op. A body is an expression over vectors; loops.h turns it into a loop over adjacent
- * elements, over a repeated operand, and over any strides. Which dtypes an op has is the table's to say.
+ * elementwise.c: one line per op. A body is an expression over vectors; loops.h turns it into a loop over
+ * adjacent elements, over a repeated operand, and over any strides. Which dtypes an op has is the table's to
+ * say.
  *
  * All results are exact or correctly rounded, save tanh in float64 (under 1 ULP; tanh.h).
  */
@@ -31,20 +32,20 @@
 #define BODY_greater_equal(a, b) ((a) >= (b))
 
 /* where: plain C, as the compilers vectorise it; the items are moved as integers of their size. */
-#define DEFINE_WHERE(D, T)                                                                        \
-    static void where_##D(char *const *p, const int64_t *s, int64_t n) {                           \
-        if (s[0] == sizeof(T) && s[1] == 1 && s[2] == sizeof(T) && s[3] == sizeof(T)) {            \
-            const char *c = p[1], *a = p[2], *b = p[3];                                            \
-            for (int64_t i = 0; i < n; i++) {                                                      \
-                T x, y;                                                                            \
-                memcpy(&x, a + i * sizeof(T), sizeof(T));                                          \
-                memcpy(&y, b + i * sizeof(T), sizeof(T));                                          \
-                x = c[i] ? x : y;                                                                  \
-                memcpy(p[0] + i * sizeof(T), &x, sizeof(T));                                       \
-            }                                                                                      \
-            return;                                                                                \
-        }                                                                                          \
-        for (int64_t i = 0; i < n; i++)                                                            \
+#define DEFINE_WHERE(D, T)                                                                          \
+    static void where_##D(char *const *p, const int64_t *s, int64_t n) {                            \
+        if (s[0] == sizeof(T) && s[1] == 1 && s[2] == sizeof(T) && s[3] == sizeof(T)) {             \
+            const char *c = p[1], *a = p[2], *b = p[3];                                             \
+            for (int64_t i = 0; i < n; i++) {                                                       \
+                T x, y;                                                                             \
+                memcpy(&x, a + i * sizeof(T), sizeof(T));                                           \
+                memcpy(&y, b + i * sizeof(T), sizeof(T));                                           \
+                x = c[i] ? x : y;                                                                   \
+                memcpy(p[0] + i * sizeof(T), &x, sizeof(T));                                        \
+            }                                                                                       \
+            return;                                                                                 \
+        }                                                                                           \
+        for (int64_t i = 0; i < n; i++)                                                             \
             memcpy(p[0] + i * s[0], p[1][i * s[1]] ? p[2] + i * s[2] : p[3] + i * s[3], sizeof(T)); \
     }
 DEFINE_WHERE(bool, uint8_t)

@@ -2,7 +2,8 @@
  *
  * kernels.h: the table of kernels that one instruction set fills and the runtime calls.
  *
- * Kernels are pure: the caller owns every buffer, nothing is allocated, no status is set. Strides are in bytes.
+ * Kernels are pure: the caller owns every buffer, nothing is allocated, no status is set. Strides are in
+ * bytes.
  */
 #ifndef RTCH_KERNELS_H
 #define RTCH_KERNELS_H
@@ -15,19 +16,23 @@
 /* matmul: length of one chain of fused multiply-adds. Changing it changes results. */
 #define RT_MATMUL_KC 256
 
-/* An elementwise loop over n elements. ptr[0] and stride[0] belong to the result, the others to the inputs. */
+/* An elementwise loop over n elements. ptr[0] and stride[0] belong to the result, the others to the inputs.
+ */
 typedef void (*rt_loop)(char *const *ptr, const int64_t *stride, int64_t n);
 
 /* Reduce n <= RT_SUM_BLOCK adjacent elements to one. */
 typedef void (*rt_reduce_run)(const char *x, int64_t n, char *out);
-/* The same for n_cols adjacent columns of n <= RT_SUM_BLOCK rows at once. scratch holds RT_SUM_LANES * n_cols elements. */
-typedef void (*rt_reduce_cols)(const char *x, int64_t stride_row, int64_t n, int64_t n_cols, char *out, char *scratch);
+/* The same for n_cols adjacent columns of n <= RT_SUM_BLOCK rows at once. scratch holds RT_SUM_LANES * n_cols
+ * elements. */
+typedef void (*rt_reduce_cols)(const char *x, int64_t stride_row, int64_t n, int64_t n_cols, char *out,
+                               char *scratch);
 /* out[i] = combine(a[i], b[i]): joins two subtrees, a being the left one. */
 typedef void (*rt_combine)(const char *a, const char *b, char *out, int64_t n);
 
 /* C (m, n) = A (m, k) B (k, n), any strides; scratch is rt_gemm_scratch bytes, 64-byte aligned. */
-typedef void (*rt_gemm)(int64_t m, int64_t n, int64_t k, const char *a, int64_t a_row, int64_t a_col, const char *b,
-                        int64_t b_row, int64_t b_col, char *c, int64_t c_row, int64_t c_col, char *scratch);
+typedef void (*rt_gemm)(int64_t m, int64_t n, int64_t k, const char *a, int64_t a_row, int64_t a_col,
+                        const char *b, int64_t b_row, int64_t b_col, char *c, int64_t c_row, int64_t c_col,
+                        char *scratch);
 
 typedef struct rt_adam_args {
     double step_size, beta1, beta2, eps, weight_decay, sqrt_bias2;
@@ -55,7 +60,7 @@ typedef struct rt_kernels {
     void (*normal)(double *out, int64_t n, uint64_t seed, uint64_t offset);
 } rt_kernels;
 
-#define RT_DECLARE_FILL(isa)                    \
+#define RT_DECLARE_FILL(isa)                       \
     void rt_fill_elementwise_##isa(rt_kernels *k); \
     void rt_fill_reduce_##isa(rt_kernels *k);      \
     void rt_fill_matmul_##isa(rt_kernels *k);      \
@@ -68,7 +73,8 @@ RT_DECLARE_FILL(avx2)
 RT_DECLARE_FILL(avx512)
 RT_DECLARE_FILL(neon)
 
-/* Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011); the first 64 bits of a block. */
+/* Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011); the first 64 bits of a
+ * block. */
 static inline uint64_t rt_philox(uint64_t key, uint64_t counter, uint64_t attempt) {
     uint32_t c0 = (uint32_t)counter, c1 = (uint32_t)(counter >> 32), c2 = (uint32_t)attempt,
              c3 = (uint32_t)(attempt >> 32), k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);

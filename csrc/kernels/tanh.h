@@ -4,9 +4,9 @@
  *
  * float64, one algorithm on all instruction sets, under 0.55 ULP:
  *     y = 2|x|, E = exp(y) - 1 as an unevaluated sum of two doubles, tanh|x| = E / (E + 2), corrected once.
- *     exp: y = k ln 2 + r with |r| <= 0.3466, in two pieces; expm1(r) = r + r^2/2 + r^3 Q(r), Q the Taylor series to
- *     degree 11 (truncation under 2^-60 of the result), the first two terms with their rounding errors kept.
- * float32: the float64 value rounded. Correct for all 2^32 inputs (csrc/tests/exhaustive.c).
+ *     exp: y = k ln 2 + r with |r| <= 0.3466, in two pieces; expm1(r) = r + r^2/2 + r^3 Q(r), Q the Taylor
+ * series to degree 11 (truncation under 2^-60 of the result), the first two terms with their rounding errors
+ * kept. float32: the float64 value rounded. Correct for all 2^32 inputs (csrc/tests/exhaustive.c).
  */
 #ifndef RTCH_TANH_H
 #define RTCH_TANH_H
@@ -47,7 +47,8 @@ static inline vf64 v_tanh_f64(vf64 x) {
     const vf64 half = s * 0.5;
     const vf64 p = r + half;
     const vf64 p_err = (r - p) + half;
-    const vf64 p_low = p_err + v_fma_f64(s_err, v_splat_f64(0.5), v_fma_f64(s * r, q, v_fma_f64(r_err, r, r_err)));
+    const vf64 p_low =
+        p_err + v_fma_f64(s_err, v_splat_f64(0.5), v_fma_f64(s * r, q, v_fma_f64(r_err, r, r_err)));
 
     /* E = 2^k (1 + expm1(r)) - 1 = e + e_low; the larger summand comes first, or is zero. */
     const vf64 a = two_k - 1.0;

@@ -39,7 +39,7 @@ static int has_avx512(void) {
 }
 #endif
 
-#define FILL(which)               \
+#define FILL(which)                 \
     rt_fill_elementwise_##which(k); \
     rt_fill_reduce_##which(k);      \
     rt_fill_matmul_##which(k);      \

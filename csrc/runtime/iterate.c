@@ -77,7 +77,8 @@ void rt_iterate(rt_loop loop, int n_operands, char *const *data, int ndim, const
     rt_parallel_for(total, grain, walk_range, &w);
 }
 
-void rt_iterate_tensors(rt_loop loop, int n_inputs, rt_tensor *out, const rt_tensor *const *in, int64_t grain) {
+void rt_iterate_tensors(rt_loop loop, int n_inputs, rt_tensor *out, const rt_tensor *const *in,
+                        int64_t grain) {
     char *data[RT_MAX_OPERANDS] = {out->data};
     int dense = out->contiguous && out->numel <= grain;
     for (int i = 0; i < n_inputs; i++) {
@@ -93,14 +94,18 @@ void rt_iterate_tensors(rt_loop loop, int n_inputs, rt_tensor *out, const rt_ten
     }
     int64_t strides[RT_MAX_OPERANDS][RT_MAX_NDIM];
     memcpy(strides[0], rt_t_strides(out), sizeof(int64_t) * out->ndim);
-    for (int i = 0; i < n_inputs; i++) rt_broadcast_strides(in[i], out->ndim, rt_t_shape(out), strides[i + 1]);
-    rt_iterate(loop, n_inputs + 1, data, out->ndim, rt_t_shape(out), (const int64_t(*)[RT_MAX_NDIM])strides, grain);
+    for (int i = 0; i < n_inputs; i++)
+        rt_broadcast_strides(in[i], out->ndim, rt_t_shape(out), strides[i + 1]);
+    rt_iterate(loop, n_inputs + 1, data, out->ndim, rt_t_shape(out), (const int64_t (*)[RT_MAX_NDIM])strides,
+               grain);
 }
 
-void rt_copy_into(char *dst, int dtype, int ndim, const int64_t *shape, const int64_t *strides, const rt_tensor *src) {
+void rt_copy_into(char *dst, int dtype, int ndim, const int64_t *shape, const int64_t *strides,
+                  const rt_tensor *src) {
     char *const data[2] = {dst, src->data};
     int64_t both[2][RT_MAX_NDIM];
     memcpy(both[0], strides, sizeof(int64_t) * (size_t)ndim);
     rt_broadcast_strides(src, ndim, shape, both[1]);
-    rt_iterate(rt_k.cast[src->dtype][dtype], 2, data, ndim, shape, (const int64_t(*)[RT_MAX_NDIM])both, RT_GRAIN_CHEAP);
+    rt_iterate(rt_k.cast[src->dtype][dtype], 2, data, ndim, shape, (const int64_t (*)[RT_MAX_NDIM])both,
+               RT_GRAIN_CHEAP);
 }

@@ -2,8 +2,9 @@
  *
  * matmul.c: shapes, batches and threads around the kernel.
  *
- * One-dimensional operands count as a row on the left and a column on the right, whose axis the result lacks. The
- * longer of m and n becomes the kernel's vector dimension (C^T = B^T A^T has the same chains). Threads cut m and n.
+ * One-dimensional operands count as a row on the left and a column on the right, whose axis the result lacks.
+ * The longer of m and n becomes the kernel's vector dimension (C^T = B^T A^T has the same chains). Threads
+ * cut m and n.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -44,8 +45,8 @@ static void run_tasks(void *ctx, int64_t begin, int64_t end) {
             b += at * p->b_batch[d];
         }
         const int64_t n = p->n - j < p->chunk ? p->n - j : p->chunk;
-        p->gemm(p->m, n, p->k, a, p->a_row, p->a_col, b + j * p->b_col, p->b_row, p->b_col, c + j * p->c_col, p->c_row,
-                p->c_col, scratch);
+        p->gemm(p->m, n, p->k, a, p->a_row, p->a_col, b + j * p->b_col, p->b_row, p->b_col, c + j * p->c_col,
+                p->c_row, p->c_col, scratch);
     }
     free(raw);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * pool.c: workers wait on one condition for a job, take pieces of its range by an atomic counter, and go back to sleep.
+ * pool.c: workers wait on one condition for a job, take pieces of its range by an atomic counter, and go back
+ * to sleep.
  *
  *   use_lock   held by the thread that runs a parallel call; whoever finds it taken works alone
  *   state_lock guards everything in `pool`
@@ -96,7 +97,8 @@ int rt_default_num_threads(void) {
         for (; process; process &= process - 1) n++;
 #elif defined(__linux__)
     cpu_set_t set;
-    int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    int n =
+        sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : (int)sysconf(_SC_NPROCESSORS_ONLN);
 #else
     int n = (int)sysconf(_SC_NPROCESSORS_ONLN);
 #endif

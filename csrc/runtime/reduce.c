@@ -2,12 +2,12 @@
  *
  * reduce.c: walks a reduction in the fixed tree of docs/numerics.md.
  *
- * The reduced elements of one result are numbered in row-major order of the reduced axes and cut into blocks; block
- * results are joined in pairs, neighbours first, an odd last one passing up unchanged. A stack of subtrees, at most one
- * per size, does that as blocks arrive. Three ways to feed blocks, all with the same bits:
- *   runs     the reduced elements are adjacent in memory
- *   columns  the results are adjacent in memory, and one stride leads from one reduced element to the next
- *   gather   anything else: a block is first copied to a buffer
+ * The reduced elements of one result are numbered in row-major order of the reduced axes and cut into blocks;
+ * block results are joined in pairs, neighbours first, an odd last one passing up unchanged. A stack of
+ * subtrees, at most one per size, does that as blocks arrive. Three ways to feed blocks, all with the same
+ * bits: runs     the reduced elements are adjacent in memory columns  the results are adjacent in memory, and
+ * one stride leads from one reduced element to the next gather   anything else: a block is first copied to a
+ * buffer
  */
 #include <stdlib.h>
 #include <string.h>
@@ -80,7 +80,8 @@ static const char *gather(const rt_reduction *r, const char *x, int64_t begin, i
     const dim last = r->reduced[r->n_reduced - 1];
     char *to = buffer;
     while (begin < end) {
-        const int64_t at = begin % last.shape, left = last.shape - at, n = left < end - begin ? left : end - begin;
+        const int64_t at = begin % last.shape, left = last.shape - at,
+                      n = left < end - begin ? left : end - begin;
         const char *from = x + offset_of(r->reduced, r->n_reduced, begin);
         if (last.stride == r->itemsize) memcpy(to, from, (size_t)(n * r->itemsize));
         else if (r->itemsize == 4)
@@ -94,7 +95,8 @@ static const char *gather(const rt_reduction *r, const char *x, int64_t begin, i
 }
 
 static void block_of(const rt_reduction *r, const char *x, int64_t block, char *out, char *buffer) {
-    const int64_t begin = block * RT_SUM_BLOCK, end = begin + RT_SUM_BLOCK < r->n ? begin + RT_SUM_BLOCK : r->n;
+    const int64_t begin = block * RT_SUM_BLOCK,
+                  end = begin + RT_SUM_BLOCK < r->n ? begin + RT_SUM_BLOCK : r->n;
     const int adjacent = r->n_reduced == 1 && r->reduced[0].stride == r->itemsize;
     r->run(adjacent ? x + begin * r->itemsize : gather(r, x, begin, end, buffer), end - begin, out);
 }
@@ -183,7 +185,8 @@ static void append(dim *dims, int *n, int64_t shape, int64_t stride) {
     }
 }
 
-/* out has the kept shape and is row-major; a has the dtype of the accumulator and at least one reduced element. */
+/* out has the kept shape and is row-major; a has the dtype of the accumulator and at least one reduced
+ * element. */
 static int reduce_into(int op, const rt_tensor *a, uint64_t axes, rt_tensor *out) {
     rt_reduction r = {.run = rt_k.reduce_run[op][a->dtype],
                       .cols = rt_k.reduce_cols[op][a->dtype],

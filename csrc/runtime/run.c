@@ -128,7 +128,8 @@ rt_tensor *rt_binary_scalar(int op, const rt_tensor *a, int scalar_kind, double 
 }
 
 int rt_binary_inplace(int op, rt_tensor *t, const rt_tensor *b) {
-    if (rt_kind_of(op) != RT_KIND_BINARY || promote(t->dtype, b->dtype) != t->dtype || compute_dtype(op, t->dtype) != t->dtype)
+    if (rt_kind_of(op) != RT_KIND_BINARY || promote(t->dtype, b->dtype) != t->dtype ||
+        compute_dtype(op, t->dtype) != t->dtype)
         return rt_set_status(RT_ERR_DTYPE), RT_ERR_DTYPE;
     int64_t shape[RT_MAX_NDIM];
     const rt_tensor *const both[2] = {t, b};
@@ -155,8 +156,9 @@ rt_tensor *rt_where(const rt_tensor *cond, const rt_tensor *a, const rt_tensor *
         if (ndim < 0) rt_set_status(RT_ERR_BROADCAST);
         else out = rt_new(dtype, ndim, shape);
         if (out) {
-            out->bcast = (uint8_t)((!rt_same_shape(cond, ndim, shape)) | (!rt_same_shape(x, ndim, shape)) << 1 |
-                                   (!rt_same_shape(y, ndim, shape)) << 2);
+            out->bcast =
+                (uint8_t)((!rt_same_shape(cond, ndim, shape)) | (!rt_same_shape(x, ndim, shape)) << 1 |
+                          (!rt_same_shape(y, ndim, shape)) << 2);
             const rt_fenv fenv = rt_fenv_enter();
             rt_iterate_tensors(rt_k.loops[RT_OP_WHERE][dtype], 3, out, in, RT_GRAIN_CHEAP);
             rt_fenv_leave(fenv);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * runtime.h: what the runtime's files share: the chosen kernels and the drivers that walk layouts for them. */
+ * runtime.h: what the runtime's files share: the chosen kernels and the drivers that walk layouts for them.
+ */
 #ifndef RTCH_RUNTIME_H
 #define RTCH_RUNTIME_H
 
@@ -17,16 +18,18 @@ extern rt_kernels rt_k;
 #define RT_GRAIN_CHEAP 65536 /* one pass over memory */
 #define RT_GRAIN_COSTLY 4096 /* tens of operations an element */
 
-/* Runs an elementwise loop over a shape. strides[i] are operand i's, in bytes, 0 where it is broadcast; operand 0 is
- * the result. Dimensions that all operands walk through evenly are merged first. */
+/* Runs an elementwise loop over a shape. strides[i] are operand i's, in bytes, 0 where it is broadcast;
+ * operand 0 is the result. Dimensions that all operands walk through evenly are merged first. */
 void rt_iterate(rt_loop loop, int n_operands, char *const *data, int ndim, const int64_t *shape,
                 const int64_t (*strides)[RT_MAX_NDIM], int64_t grain);
 
 /* The same on tensors that broadcast to out's shape. */
-void rt_iterate_tensors(rt_loop loop, int n_inputs, rt_tensor *out, const rt_tensor *const *in, int64_t grain);
+void rt_iterate_tensors(rt_loop loop, int n_inputs, rt_tensor *out, const rt_tensor *const *in,
+                        int64_t grain);
 
 /* dst[...] = src[...] with a cast; src broadcasts to the layout of dst. */
-void rt_copy_into(char *dst, int dtype, int ndim, const int64_t *shape, const int64_t *strides, const rt_tensor *src);
+void rt_copy_into(char *dst, int dtype, int ndim, const int64_t *shape, const int64_t *strides,
+                  const rt_tensor *src);
 
 int rt_rule_of(int op);
 int rt_kind_of(int op);

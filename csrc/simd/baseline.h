@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * baseline.h: any CPU; the reference that the other instruction sets are tested against. The fused multiply-add is
- * computed exactly in integers (base/fma.h), with no promise of speed. */
+ * baseline.h: any CPU; the reference that the other instruction sets are tested against. The fused
+ * multiply-add is computed exactly in integers (base/fma.h), with no promise of speed. */
 #include "../base/fma.h"
 
 #define RT_VBYTES 16

@@ -2,16 +2,16 @@
  *
  * simd.h: the vector vocabulary that kernels are written in, picked by the RT_ISA_* macro of the compilation.
  *
- * Everything that GCC's vector extensions already say (+ - * / compare, convert) is used as it is. What they cannot
- * say comes from one small header per instruction set, under the same names everywhere:
+ * Everything that GCC's vector extensions already say (+ - * / compare, convert) is used as it is. What they
+ * cannot say comes from one small header per instruction set, under the same names everywhere:
  *
  *   RT_VBYTES              bytes in a vector
  *   v_sqrt_f32 v_sqrt_f64  correctly rounded square root
  *   v_fma_f32  v_fma_f64   a * b + c, rounded once; exact on every instruction set
  *   RT_MR RT_NV            rows and vectors of the matmul tile
  *
- * A kernel object is compiled once per instruction set with its own flags, so everything here is static inline and
- * every exported symbol carries the instruction set's name (RT_FN).
+ * A kernel object is compiled once per instruction set with its own flags, so everything here is static
+ * inline and every exported symbol carries the instruction set's name (RT_FN).
  */
 #ifndef RTCH_SIMD_H
 #define RTCH_SIMD_H

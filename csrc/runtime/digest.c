@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * digest.c: proves on the machine at hand that kernels give the bits they should. Every op of the table and
+ * every other kernel runs on fixed inputs: special values, random bit patterns, moderate numbers; odd
+ * lengths, transposed, reversed and broadcast operands. The same on every instruction set, compiler and
+ * number of threads.
+ */
+#include <string.h>
+
+#include "runtime.h"
+
+/* Kernels that are no op of the table. */
+enum { SGD = RT_N_OPS, ADAM, UNIFORM, NORMAL, PERMUTATION, N_PARTS };
+
+static const char *const names[N_PARTS] = {
+#define X(NAME, kind, rule) #NAME,
+    RT_OP_INFO(X)
+#undef X
+        "SGD",
+    "ADAM",
+    "UNIFORM",
+    "NORMAL",
+    "PERMUTATION",
+};
+
+static void mix(uint64_t *h, uint64_t word) {
+    *h = (*h ^ word) * 0x9E3779B97F4A7C15ULL;
+    *h ^= *h >> 29;
+}
+
+/* Shape, dtype and elements in row-major order; every NaN counts as one value. Consumes t. */
+static int absorb(uint64_t *h, rt_tensor *t) {
+    if (!t) return 0;
+    rt_tensor *dense = rt_contiguous(t);
+    rt_release(t);
+    if (!dense) return 0;
+    mix(h, (uint64_t)dense->dtype << 8 | dense->ndim);
+    for (int d = 0; d < dense->ndim; d++) mix(h, (uint64_t)rt_t_shape(dense)[d]);
+    for (int64_t i = 0; i < dense->numel; i++) {
+        uint64_t word = 0;
+        const int64_t item = rt_itemsize(dense->dtype);
+        memcpy(&word, dense->data + i * item, (size_t)item);
+        if (dense->dtype == RT_F32 && (word & 0x7fffffff) > 0x7f800000) word = 0x7fc00000;
+        if (dense->dtype == RT_F64 && (word & INT64_MAX) > 0x7ff0000000000000ULL)
+            word = 0x7ff8000000000000ULL;
+        mix(h, word);
+    }
+    rt_release(dense);
+    return 1;
+}
+
+/* (rows, cols) of numbers: the first ones special, a third random bit patterns, the rest in (-4, 4). */
+static rt_tensor *input(int dtype, int64_t rows, int64_t cols, uint64_t key) {
+    static const double special[] = {0.0, -0.0, 1.0, -1.0, 0.5, 1e-310, -1e-40, 3.4e38, 1e308, -1e308};
+    const int64_t shape[2] = {rows, cols};
+    rt_tensor *t = rt_new(dtype, 2, shape);
+    if (!t) return NULL;
+    for (int64_t i = 0; i < t->numel; i++) {
+        const uint64_t bits = rt_philox(key, (uint64_t)i, 7);
+        const double moderate = ((double)(int64_t)(bits >> 11) * 0x1p-53 - 0.5) * 8;
+        double x = moderate;
+        if (i < 10) x = special[i];
+        if (i == 10) x = __builtin_inf();
+        if (i == 11) x = -__builtin_inf();
+        if (i == 12) x = __builtin_nan("");
+        switch (dtype) {
+        case RT_F32: {
+            float f = (float)x;
+            const uint32_t pattern = (uint32_t)(bits >> 32);
+            if (i > 12 && i % 3 == 0) memcpy(&f, &pattern, 4);
+            ((float *)t->data)[i] = f;
+            break;
+        }
+        case RT_F64:
+            if (i > 12 && i % 3 == 0) memcpy(&x, &bits, 8);
+            ((double *)t->data)[i] = x;
+            break;
+        case RT_I64: ((int64_t *)t->data)[i] = i % 3 ? (int64_t)(bits >> 56) - 128 : (int64_t)bits; break;
+        default: ((int8_t *)t->data)[i] = (int8_t)(bits & 1);
+        }
+    }
+    return t;
+}
+
+/* The same without NaN, infinities and extremes: what sums and products are run on. */
+static rt_tensor *moderate(int dtype, int64_t rows, int64_t cols, uint64_t key) {
+    const int64_t shape[2] = {rows, cols};
+    rt_tensor *t = rt_random_normal(RT_F64, 2, shape, key, 0, 0.0, 4.0);
+    if (!t) return NULL;
+    rt_tensor *cast = rt_cast(t, dtype);
+    rt_release(t);
+    return cast;
+}
+
+static rt_tensor *reversed(const rt_tensor *t) {
+    const int64_t rows = rt_t_shape(t)[0], cols = rt_t_shape(t)[1];
+    const int64_t spec[8] = {0, rows - 1, -1, rows, 0, cols - 1, -2, (cols + 1) / 2};
+    return rt_index(t, 2, spec);
+}
+
+/* Runs a function on x, on x transposed and on a reversed slice of it. */
+typedef rt_tensor *(*rt_on_one)(int op, const rt_tensor *x);
+
+static int on_layouts(uint64_t *h, rt_on_one f, int op, const rt_tensor *x) {
+    rt_tensor *turned = rt_transpose(x), *slice = reversed(x);
+    int ok = absorb(h, f(op, x)) && turned && slice && absorb(h, f(op, turned)) && absorb(h, f(op, slice));
+    if (turned) rt_release(turned);
+    if (slice) rt_release(slice);
+    return ok;
+}
+
+static rt_tensor *sum_rows(int op, const rt_tensor *x) {
+    return rt_reduce(op, x, 1, 0);
+}
+
+static rt_tensor *sum_columns(int op, const rt_tensor *x) {
+    return rt_reduce(op, x, 2, 1);
+}
+
+static rt_tensor *sum_everything(int op, const rt_tensor *x) {
+    return rt_reduce(op, x, 3, 0);
+}
+
+static rt_tensor *with_a_row(int op, const rt_tensor *x) {
+    const int64_t first[4] = {0, 0, 1, 1};
+    rt_tensor *row = rt_index(x, 1, first);
+    if (!row) return NULL;
+    rt_tensor *out = rt_binary(op, x, row);
+    rt_release(row);
+    return out;
+}
+
+static rt_tensor *with_its_reverse(int op, const rt_tensor *x) {
+    const int64_t rows = rt_t_shape(x)[0], cols = rt_t_shape(x)[1];
+    const int64_t spec[8] = {0, rows - 1, -1, rows, 0, cols - 1, -1, cols};
+    rt_tensor *other = rt_index(x, 2, spec);
+    if (!other) return NULL;
+    rt_tensor *out = rt_binary(op, x, other);
+    rt_release(other);
+    return out;
+}
+
+static rt_tensor *with_a_scalar(int op, const rt_tensor *x) {
+    return rt_binary_scalar(op, x, x->dtype < RT_F32 ? RT_I64 : RT_F64, 1.7, 3, 1);
+}
+
+static rt_tensor *gram(int op, const rt_tensor *x) {
+    rt_tensor *turned = rt_transpose(x);
+    if (!turned) return NULL;
+    rt_tensor *out = rt_matmul(x, turned);
+    rt_release(turned);
+    return out;
+}
+
+static int digest_op(uint64_t *h, int op, int dtype) {
+    const int kind = rt_kind_of(op);
+    const int float_only = op == RT_OP_MEAN && dtype < RT_F32;
+    int ok = 1;
+    if (kind == RT_KIND_UNARY || kind == RT_KIND_BINARY || kind == RT_KIND_COMPARE) {
+        if (!rt_k.loops[op][dtype]) return 1;
+        rt_tensor *x = input(dtype, 61, 131, (uint64_t)op + 1);
+        ok = x && (kind == RT_KIND_UNARY
+                       ? on_layouts(h, rt_unary, op, x)
+                       : on_layouts(h, with_a_row, op, x) && on_layouts(h, with_its_reverse, op, x) &&
+                             on_layouts(h, with_a_scalar, op, x));
+        if (x) rt_release(x);
+    } else if (kind == RT_KIND_REDUCE && !float_only && dtype != RT_BOOL) {
+        const int64_t shapes[3][2] = {{61, 131}, {5, 3001}, {2501, 7}};
+        for (int s = 0; ok && s < 3; s++) {
+            const int extremes = op == RT_OP_MAX || op == RT_OP_MIN;
+            rt_tensor *x = extremes && s == 0 ? input(dtype, 61, 131, 3)
+                                              : moderate(dtype, shapes[s][0], shapes[s][1], 5);
+            ok = x && on_layouts(h, sum_rows, op, x) && on_layouts(h, sum_columns, op, x) &&
+                 on_layouts(h, sum_everything, op, x);
+            if (x) rt_release(x);
+        }
+    } else if (op == RT_OP_MATMUL && dtype != RT_BOOL) {
+        const int64_t shapes[4][2] = {{37, 600}, {1, 300}, {130, 13}, {97, 1}};
+        for (int s = 0; ok && s < 4; s++) {
+            rt_tensor *x = moderate(dtype, shapes[s][0], shapes[s][1], 11);
+            ok = x && on_layouts(h, gram, op, x);
+            if (x) rt_release(x);
+        }
+    } else if (op == RT_OP_WHERE) {
+        rt_tensor *c = input(RT_BOOL, 61, 131, 1), *x = input(dtype, 61, 131, 2), *y = x ? reversed(x) : NULL;
+        const int64_t first[8] = {0, 0, 1, 61, 1, 5, 0, 0};
+        rt_tensor *column = x ? rt_index(x, 2, first) : NULL,
+                  *wide = column ? rt_squeeze_like(column, 2, 1) : NULL;
+        ok = c && x && wide && absorb(h, rt_where(c, x, wide)) && absorb(h, rt_where(c, wide, x));
+        rt_tensor *const all[5] = {c, x, y, column, wide};
+        for (int i = 0; i < 5; i++)
+            if (all[i]) rt_release(all[i]);
+    } else if (op == RT_OP_TAKE || op == RT_OP_INDEX_ADD || op == RT_OP_CONCAT) {
+        if (dtype == RT_BOOL) return 1;
+        rt_tensor *x = moderate(dtype, 61, 31, 2), *order = rt_random_permutation(61, 9, 0);
+        rt_tensor *turned = x ? rt_transpose(x) : NULL;
+        ok = x && order && turned;
+        if (ok && op == RT_OP_TAKE)
+            ok = absorb(h, rt_take(x, order, 0)) && absorb(h, rt_take(turned, order, 1));
+        if (ok && op == RT_OP_INDEX_ADD) ok = absorb(h, rt_index_add(x, 0, order, x));
+        rt_tensor *const parts[2] = {turned, turned};
+        if (ok && op == RT_OP_CONCAT) ok = absorb(h, rt_concat(2, parts, 1));
+        rt_tensor *const all[3] = {x, order, turned};
+        for (int i = 0; i < 3; i++)
+            if (all[i]) rt_release(all[i]);
+    }
+    return ok;
+}
+
+/* Views, seen through the copy that absorbing makes. */
+static int digest_view(uint64_t *h, int op, int dtype) {
+    const int64_t flat[1] = {61 * 31}, wide[3] = {2, 61, 31}, narrow[2] = {61, 1};
+    rt_tensor *x = input(dtype, 61, 31, 6), *turned = x ? rt_transpose(x) : NULL, *out = NULL;
+    if (turned) {
+        switch (op) {
+        case RT_OP_RESHAPE: out = rt_reshape(turned, 1, flat); break;
+        case RT_OP_BROADCAST_TO: out = rt_broadcast_to(x, 3, wide); break;
+        case RT_OP_SUM_TO: out = dtype == RT_BOOL ? rt_retain(x) : rt_sum_to(x, 2, narrow); break;
+        case RT_OP_PERMUTE_DIMS: out = rt_retain(turned); break;
+        default: out = reversed(x);
+        }
+        rt_release(turned);
+    }
+    if (x) rt_release(x);
+    return absorb(h, out);
+}
+
+static int digest_assignment(uint64_t *h) {
+    int ok = 1;
+    for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++) {
+        const int64_t spec[8] = {0, 60, -2, 31, 1, 5, 0, 0}, first[4] = {0, 0, 1, 31};
+        rt_tensor *x = input(dtype, 61, 31, 6), *value = input(RT_BOOL, 1, 31, 2),
+                  *row = value ? rt_reduce(RT_OP_SUM, value, 1, 0) : NULL;
+        rt_tensor *part = row ? rt_index(row, 1, first) : NULL, *cast = part ? rt_cast(part, dtype) : NULL;
+        ok = x && cast && rt_assign(x, 2, spec, cast) == RT_OK;
+        rt_tensor *const all[4] = {value, row, part, cast};
+        for (int i = 0; i < 4; i++)
+            if (all[i]) rt_release(all[i]);
+        ok = absorb(h, x) && ok;
+    }
+    return ok;
+}
+
+static int is_view(int op) {
+    return op == RT_OP_RESHAPE || op == RT_OP_BROADCAST_TO || op == RT_OP_SUM_TO ||
+           op == RT_OP_PERMUTE_DIMS || op == RT_OP_GETITEM;
+}
+
+static int digest_casts(uint64_t *h) {
+    int ok = 1;
+    for (int from = 0; from < RT_N_DTYPES; from++) {
+        rt_tensor *x = input(from, 61, 131, 4);
+        for (int to = 0; ok && to < RT_N_DTYPES; to++) ok = x && absorb(h, rt_cast(x, to));
+        if (x) rt_release(x);
+    }
+    return ok;
+}
+
+static int digest_optimizer(uint64_t *h, int adam, int dtype) {
+    rt_tensor *p = moderate(dtype, 37, 11, 1), *g = moderate(dtype, 37, 11, 2),
+              *m = moderate(dtype, 37, 11, 3);
+    rt_tensor *v = m ? rt_unary(RT_OP_SQUARE, m) : NULL;
+    int ok = p && g && m && v;
+    if (ok && adam) ok = rt_adam_step(p, g, m, v, 0.01, 0.9, 0.999, 1e-8, 0.1, 0.3) == RT_OK;
+    else if (ok) ok = rt_sgd_step(p, g, m, 0, 0.1, 0.9, 0.0, 0.01, 1) == RT_OK;
+    rt_tensor *const all[4] = {p, g, m, v};
+    for (int i = 0; i < 4; i++)
+        if (all[i]) ok = absorb(h, all[i]) && ok;
+    return ok;
+}
+
+int rt_digest_parts(void) {
+    return N_PARTS;
+}
+
+const char *rt_digest_name(int part) {
+    return part >= 0 && part < N_PARTS ? names[part] : "";
+}
+
+uint64_t rt_digest(int part) {
+    uint64_t h = 0x52544348;
+    const int64_t shape[2] = {71, 3};
+    int ok = part >= 0 && part < N_PARTS;
+    switch (part) {
+    case RT_OP_ASTYPE: ok = digest_casts(&h); break;
+    case RT_OP_SETITEM: ok = digest_assignment(&h); break;
+    case SGD:
+    case ADAM:
+        ok = digest_optimizer(&h, part == ADAM, RT_F32) && digest_optimizer(&h, part == ADAM, RT_F64);
+        break;
+    case UNIFORM: ok = absorb(&h, rt_random_uniform(RT_F32, 2, shape, 12345, 1, -2, 3)); break;
+    case NORMAL: ok = absorb(&h, rt_random_normal(RT_F64, 2, shape, 12345, 2, 1, 2)); break;
+    case PERMUTATION: ok = absorb(&h, rt_random_permutation(1009, 12345, 3)); break;
+    default:
+        for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++)
+            ok = is_view(part) ? digest_view(&h, part, dtype) : digest_op(&h, part, dtype);
+    }
+    return ok ? h : 0;
+}
