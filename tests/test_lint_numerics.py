@@ -117,18 +117,14 @@ class Lint(ast.NodeVisitor):
         if isinstance(func, ast.Name) and func.id == "pow":
             self.refuse(node, "pow()", "a power comes from libm; multiply, or use rtch's kernels")
         if isinstance(func, ast.Attribute) and func.attr in ARRAY_ARITHMETIC and self.is_array(func.value):
-            self.refuse(
-                node, f"ndarray.{func.attr}", "NumPy's bits depend on machine and release; use rtch's ops"
-            )
+            self.refuse(node, f"ndarray.{func.attr}", "NumPy's bits depend on machine and release; use rtch's ops")
         self.generic_visit(node)
 
     def check_operator(self, node, operator, *operands):
         if isinstance(operator, ast.Pow) and not all(map(is_number, operands)):
             self.refuse(node, "**", "a power comes from libm; multiply, or use rtch's kernels")
         elif any(map(self.is_array, operands)):
-            self.refuse(
-                node, "ndarray operator", "NumPy's bits depend on machine and release; use rtch's ops"
-            )
+            self.refuse(node, "ndarray operator", "NumPy's bits depend on machine and release; use rtch's ops")
         self.generic_visit(node)
 
     def visit_BinOp(self, node):

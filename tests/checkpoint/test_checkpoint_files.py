@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -181,39 +181,40 @@ def test_folder_does_not_replace_a_file(tmp_path):
 @posix
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_killed_writer(tmp_path, kind):
-    """SIGKILL at any moment leaves old or new content, whole, and leftovers that are plainly temporary."""
-    path = tmp_path / "target"
+    """SIGKILL before any step leaves old or new content, whole, and leftovers that are plainly temporary."""
     code = """
-        import itertools, sys
+        import json, pathlib, sys
+        from kill_at_each_step import outcomes
         from rtch.checkpoint import files
-        path, kind = sys.argv[1:]
-        print("ready", flush=True)
-        for i in itertools.count():
-            content = bytes([i % 256]) * 300_000
+
+        folder, kind = pathlib.Path(sys.argv[1]), sys.argv[2]
+        target = folder / "target"
+
+        def save(content):
             if kind == "file":
-                files.replace_file(path, [content])
+                files.replace_file(target, [content, content])
             else:
-                with files.replacing_folder(path) as temporary:
+                with files.replacing_folder(target) as temporary:
                     for name in "ab":
                         files.replace_file(temporary / name, [content])
+
+        def look():
+            parts = [target] if kind == "file" else sorted(target.iterdir())
+            return [[part.read_text() for part in parts], [path.name for path in folder.iterdir()]]
+
+        print(json.dumps(outcomes(lambda: save(b"old"), lambda: save(b"new"), look)))
     """
-    n_replaced = 0
-    for attempt in range(6):
-        process = start(code, path, kind)
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(0.02 + 0.013 * attempt)
-        process.kill()
-        process.wait()
-        process.stdout.close()
-        if path.exists():
-            n_replaced += 1
-            parts = [path] if kind == "file" else [path / "a", path / "b"]
-            contents = {part.read_bytes() for part in parts}
-            assert len(contents) == 1
-            assert {300_000} == {content.count(content[:1]) for content in contents}
-        leftovers = [name for name in names(tmp_path) if name != "target"]
-        assert all(name.startswith(".") and name.endswith(".tmp") for name in leftovers)
-    assert n_replaced > 0
+    output, _ = start(code, tmp_path, kind).communicate(timeout=120)
+    found = json.loads(output)
+    contents = [content for content, _ in found]
+    old, new = (["oldold"], ["newnew"]) if kind == "file" else (["old", "old"], ["new", "new"])
+    n_old = contents.count(old)
+
+    assert [old] * n_old + [new] * (len(contents) - n_old) == contents
+    assert n_old >= 3
+    assert len(contents) - n_old >= 2
+    for name in found[-1][1]:
+        assert name == "target" or (name.startswith(".") and name.endswith(".tmp"))
 
 
 def test_paths_are_strings_or_paths(tmp_path):

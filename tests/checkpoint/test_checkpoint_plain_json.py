@@ -39,9 +39,7 @@ def shown(value):
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-KEYS = st.one_of(
-    TEXT, st.sampled_from(["$float", "$dict", "$x", "$"]), st.integers(), st.booleans(), st.none()
-)
+KEYS = st.one_of(TEXT, st.sampled_from(["$float", "$dict", "$x", "$"]), st.integers(), st.booleans(), st.none())
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), TEXT)
 VALUES = st.recursive(
     SCALARS,

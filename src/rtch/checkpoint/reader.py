@@ -58,9 +58,7 @@ class Reader:
         try:
             buffer = bytearray(n_bytes)
         except MemoryError:
-            raise AllocationError(
-                f"{site}: no memory to read it; got {n_bytes} bytes", nbytes=n_bytes
-            ) from None
+            raise AllocationError(f"{site}: no memory to read it; got {n_bytes} bytes", nbytes=n_bytes) from None
         filled = 0
         try:
             self._file.seek(offset)
