@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from itertools import count, takewhile
+from itertools import count
 
 STEPS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.listdir", "os.scandir", "shutil.rmtree"}
 
@@ -18,11 +18,11 @@ def outcomes(reset, save, look):
     """
     found = []
     killed = True
-    for n in takewhile(lambda _: killed, count(1)):
+    while killed:
         reset()
         child = os.fork()
         if child == 0:
-            _kill_self_before_step(n)
+            _kill_self_before_step(len(found) + 1)
             save()
             os._exit(0)
         _, status = os.waitpid(child, 0)
