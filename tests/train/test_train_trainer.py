@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from rtch.random import Generator
 
 from rtch import nn, optim
 from rtch.checkpoint import load_training, save_training, state_sha256
-from rtch.data import Dataset, Preparation, from_arrays, make_regression, read_csv
+from rtch.data import Dataset, Loader, Preparation, from_arrays, make_regression, read_csv
 from rtch.errors import ArgumentError, CheckpointFormatError, DivergedError
+from rtch.random import Generator
 from rtch.train import Callback, EpochReport, Plan, Progress, Settings, Trainer, progress
 from rtch.train.progress import Bar, Lines
 
@@ -150,6 +150,22 @@ def test_training_lowers_the_error() -> None:
     run.fit(train)
     after = run.evaluate(test)
     assert after["r2"] > 0.95 > before["r2"]
+
+
+def test_a_loop_by_hand_gives_the_same_weights() -> None:
+    """The trainer does what the few lines of a script do: batches by seed and epoch, a step for each."""
+    train = data()
+    run = trainer(epochs=3, batch_size=16, seed=4, kind="sgd")
+    run.fit(train)
+    model = nn.MLPRegressor(5, hidden=(8,), generator=Generator(7))
+    optimizer = optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    for epoch in range(3):
+        for x, y in Loader(train, batch_size=16, seed=4, epoch=epoch):
+            loss = nn.functional.mse_loss(model(x), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    assert state_sha256(model.state_dict()) == sha256(run)
 
 
 def test_same_seed_same_weights() -> None:
