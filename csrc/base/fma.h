@@ -53,8 +53,7 @@ static inline rt_fma_parts rt_fma_split(double x) {
     const uint64_t u = rt_bits_f64(x);
     const int biased = (int)(u >> 52 & 0x7ff);
     const uint64_t fraction = u & 0xfffffffffffffULL;
-    rt_fma_parts r = {biased ? fraction | 1ULL << 52 : fraction, (biased ? biased : 1) - 1075,
-                      (int)(u >> 63)};
+    rt_fma_parts r = {biased ? fraction | 1ULL << 52 : fraction, (biased ? biased : 1) - 1075, (int)(u >> 63)};
     return r;
 }
 

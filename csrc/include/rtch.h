@@ -85,8 +85,7 @@ int64_t rt_item_i64(const rt_tensor *t);
 rt_tensor *rt_permute(const rt_tensor *t, int ndim, const int64_t *axes);
 rt_tensor *rt_transpose(const rt_tensor *t);
 rt_tensor *rt_broadcast_to(const rt_tensor *t, int ndim, const int64_t *shape);
-rt_tensor *rt_reshape(const rt_tensor *t, int ndim,
-                      const int64_t *shape); /* copies where a view can't be had */
+rt_tensor *rt_reshape(const rt_tensor *t, int ndim, const int64_t *shape); /* copies where a view can't be had */
 rt_tensor *rt_squeeze_like(const rt_tensor *t, uint64_t axes, int insert);
 /* spec: n entries of 4 numbers (kind, start, step, length): kind 0 a slice, 1 an integer at start, 2 a new
  * axis. */
@@ -121,10 +120,10 @@ int rt_adam_step(rt_tensor *p, const rt_tensor *g, rt_tensor *m, rt_tensor *v, d
                  double beta2, double eps, double weight_decay, double sqrt_bias2);
 
 /* Random numbers: element i is Philox4x32-10(key = seed, counter = (offset + i, 0)). */
-rt_tensor *rt_random_uniform(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset,
-                             double low, double high);
-rt_tensor *rt_random_normal(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset,
-                            double mean, double std);
+rt_tensor *rt_random_uniform(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset, double low,
+                             double high);
+rt_tensor *rt_random_normal(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset, double mean,
+                            double std);
 rt_tensor *rt_random_permutation(int64_t n, uint64_t seed, uint64_t offset);
 uint64_t rt_random_bits(uint64_t seed, uint64_t counter, uint64_t attempt);
 

@@ -24,15 +24,13 @@ typedef void (*rt_loop)(char *const *ptr, const int64_t *stride, int64_t n);
 typedef void (*rt_reduce_run)(const char *x, int64_t n, char *out);
 /* The same for n_cols adjacent columns of n <= RT_SUM_BLOCK rows at once. scratch holds RT_SUM_LANES * n_cols
  * elements. */
-typedef void (*rt_reduce_cols)(const char *x, int64_t stride_row, int64_t n, int64_t n_cols, char *out,
-                               char *scratch);
+typedef void (*rt_reduce_cols)(const char *x, int64_t stride_row, int64_t n, int64_t n_cols, char *out, char *scratch);
 /* out[i] = combine(a[i], b[i]): joins two subtrees, a being the left one. */
 typedef void (*rt_combine)(const char *a, const char *b, char *out, int64_t n);
 
 /* C (m, n) = A (m, k) B (k, n), any strides; scratch is rt_gemm_scratch bytes, 64-byte aligned. */
-typedef void (*rt_gemm)(int64_t m, int64_t n, int64_t k, const char *a, int64_t a_row, int64_t a_col,
-                        const char *b, int64_t b_row, int64_t b_col, char *c, int64_t c_row, int64_t c_col,
-                        char *scratch);
+typedef void (*rt_gemm)(int64_t m, int64_t n, int64_t k, const char *a, int64_t a_row, int64_t a_col, const char *b,
+                        int64_t b_row, int64_t b_col, char *c, int64_t c_row, int64_t c_col, char *scratch);
 
 typedef struct rt_adam_args {
     double step_size, beta1, beta2, eps, weight_decay, sqrt_bias2;

@@ -33,8 +33,7 @@ static inline void RT_CAT(scatter, D)(char *p, int64_t stride, int64_t n, V v) {
 
 /* A mask becomes bytes of 0 and 1. */
 typedef int8_t MASK_BYTES __attribute__((vector_size(sizeof(V) / sizeof(T))));
-typedef int8_t RT_CAT(MASK_BYTES, any)
-    __attribute__((vector_size(sizeof(V) / sizeof(T)), aligned(1), may_alias));
+typedef int8_t RT_CAT(MASK_BYTES, any) __attribute__((vector_size(sizeof(V) / sizeof(T)), aligned(1), may_alias));
 #define TO_BYTES(mask) (__builtin_convertvector(mask, MASK_BYTES) & 1)
 
 static inline void RT_CAT(scatter_mask, D)(char *p, int64_t stride, int64_t n, MASK_BYTES m) {

@@ -47,8 +47,7 @@ static inline vf64 v_tanh_f64(vf64 x) {
     const vf64 half = s * 0.5;
     const vf64 p = r + half;
     const vf64 p_err = (r - p) + half;
-    const vf64 p_low =
-        p_err + v_fma_f64(s_err, v_splat_f64(0.5), v_fma_f64(s * r, q, v_fma_f64(r_err, r, r_err)));
+    const vf64 p_low = p_err + v_fma_f64(s_err, v_splat_f64(0.5), v_fma_f64(s * r, q, v_fma_f64(r_err, r, r_err)));
 
     /* E = 2^k (1 + expm1(r)) - 1 = e + e_low; the larger summand comes first, or is zero. */
     const vf64 a = two_k - 1.0;

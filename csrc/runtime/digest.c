@@ -41,8 +41,7 @@ static int absorb(uint64_t *h, rt_tensor *t) {
         const int64_t item = rt_itemsize(dense->dtype);
         memcpy(&word, dense->data + i * item, (size_t)item);
         if (dense->dtype == RT_F32 && (word & 0x7fffffff) > 0x7f800000) word = 0x7fc00000;
-        if (dense->dtype == RT_F64 && (word & INT64_MAX) > 0x7ff0000000000000ULL)
-            word = 0x7ff8000000000000ULL;
+        if (dense->dtype == RT_F64 && (word & INT64_MAX) > 0x7ff0000000000000ULL) word = 0x7ff8000000000000ULL;
         mix(h, word);
     }
     rt_release(dense);
@@ -159,17 +158,16 @@ static int digest_op(uint64_t *h, int op, int dtype) {
     if (kind == RT_KIND_UNARY || kind == RT_KIND_BINARY || kind == RT_KIND_COMPARE) {
         if (!rt_k.loops[op][dtype]) return 1;
         rt_tensor *x = input(dtype, 61, 131, (uint64_t)op + 1);
-        ok = x && (kind == RT_KIND_UNARY
-                       ? on_layouts(h, rt_unary, op, x)
-                       : on_layouts(h, with_a_row, op, x) && on_layouts(h, with_its_reverse, op, x) &&
-                             on_layouts(h, with_a_scalar, op, x));
+        ok = x && (kind == RT_KIND_UNARY ? on_layouts(h, rt_unary, op, x)
+                                         : on_layouts(h, with_a_row, op, x) && on_layouts(h, with_its_reverse, op, x) &&
+                                               on_layouts(h, with_a_scalar, op, x));
         if (x) rt_release(x);
     } else if (kind == RT_KIND_REDUCE && !float_only && dtype != RT_BOOL) {
         const int64_t shapes[3][2] = {{61, 131}, {5, 3001}, {2501, 7}};
         for (int s = 0; ok && s < 3; s++) {
             const int extremes = op == RT_OP_MAX || op == RT_OP_MIN;
-            rt_tensor *x = extremes && s == 0 ? input(dtype, 61, 131, 3)
-                                              : moderate(dtype, shapes[s][0], shapes[s][1], 5);
+            rt_tensor *x =
+                extremes && s == 0 ? input(dtype, 61, 131, 3) : moderate(dtype, shapes[s][0], shapes[s][1], 5);
             ok = x && on_layouts(h, sum_rows, op, x) && on_layouts(h, sum_columns, op, x) &&
                  on_layouts(h, sum_everything, op, x);
             if (x) rt_release(x);
@@ -184,8 +182,7 @@ static int digest_op(uint64_t *h, int op, int dtype) {
     } else if (op == RT_OP_WHERE) {
         rt_tensor *c = input(RT_BOOL, 61, 131, 1), *x = input(dtype, 61, 131, 2), *y = x ? reversed(x) : NULL;
         const int64_t first[8] = {0, 0, 1, 61, 1, 5, 0, 0};
-        rt_tensor *column = x ? rt_index(x, 2, first) : NULL,
-                  *wide = column ? rt_squeeze_like(column, 2, 1) : NULL;
+        rt_tensor *column = x ? rt_index(x, 2, first) : NULL, *wide = column ? rt_squeeze_like(column, 2, 1) : NULL;
         ok = c && x && wide && absorb(h, rt_where(c, x, wide)) && absorb(h, rt_where(c, wide, x));
         rt_tensor *const all[5] = {c, x, y, column, wide};
         for (int i = 0; i < 5; i++)
@@ -195,8 +192,7 @@ static int digest_op(uint64_t *h, int op, int dtype) {
         rt_tensor *x = moderate(dtype, 61, 31, 2), *order = rt_random_permutation(61, 9, 0);
         rt_tensor *turned = x ? rt_transpose(x) : NULL;
         ok = x && order && turned;
-        if (ok && op == RT_OP_TAKE)
-            ok = absorb(h, rt_take(x, order, 0)) && absorb(h, rt_take(turned, order, 1));
+        if (ok && op == RT_OP_TAKE) ok = absorb(h, rt_take(x, order, 0)) && absorb(h, rt_take(turned, order, 1));
         if (ok && op == RT_OP_INDEX_ADD) ok = absorb(h, rt_index_add(x, 0, order, x));
         rt_tensor *const parts[2] = {turned, turned};
         if (ok && op == RT_OP_CONCAT) ok = absorb(h, rt_concat(2, parts, 1));
@@ -242,8 +238,8 @@ static int digest_assignment(uint64_t *h) {
 }
 
 static int is_view(int op) {
-    return op == RT_OP_RESHAPE || op == RT_OP_BROADCAST_TO || op == RT_OP_SUM_TO ||
-           op == RT_OP_PERMUTE_DIMS || op == RT_OP_GETITEM;
+    return op == RT_OP_RESHAPE || op == RT_OP_BROADCAST_TO || op == RT_OP_SUM_TO || op == RT_OP_PERMUTE_DIMS ||
+           op == RT_OP_GETITEM;
 }
 
 static int digest_casts(uint64_t *h) {
@@ -257,8 +253,7 @@ static int digest_casts(uint64_t *h) {
 }
 
 static int digest_optimizer(uint64_t *h, int adam, int dtype) {
-    rt_tensor *p = moderate(dtype, 37, 11, 1), *g = moderate(dtype, 37, 11, 2),
-              *m = moderate(dtype, 37, 11, 3);
+    rt_tensor *p = moderate(dtype, 37, 11, 1), *g = moderate(dtype, 37, 11, 2), *m = moderate(dtype, 37, 11, 3);
     rt_tensor *v = m ? rt_unary(RT_OP_SQUARE, m) : NULL;
     int ok = p && g && m && v;
     if (ok && adam) ok = rt_adam_step(p, g, m, v, 0.01, 0.9, 0.999, 1e-8, 0.1, 0.3) == RT_OK;
@@ -285,9 +280,7 @@ uint64_t rt_digest(int part) {
     case RT_OP_ASTYPE: ok = digest_casts(&h); break;
     case RT_OP_SETITEM: ok = digest_assignment(&h); break;
     case SGD:
-    case ADAM:
-        ok = digest_optimizer(&h, part == ADAM, RT_F32) && digest_optimizer(&h, part == ADAM, RT_F64);
-        break;
+    case ADAM: ok = digest_optimizer(&h, part == ADAM, RT_F32) && digest_optimizer(&h, part == ADAM, RT_F64); break;
     case UNIFORM: ok = absorb(&h, rt_random_uniform(RT_F32, 2, shape, 12345, 1, -2, 3)); break;
     case NORMAL: ok = absorb(&h, rt_random_normal(RT_F64, 2, shape, 12345, 2, 1, 2)); break;
     case PERMUTATION: ok = absorb(&h, rt_random_permutation(1009, 12345, 3)); break;

@@ -75,8 +75,8 @@ rt_tensor *rt_take(const rt_tensor *a, const rt_tensor *index, int axis) {
             char *const data[2] = {out->data + j * to, a->data + (i[j] < 0 ? i[j] + size : i[j]) * from};
             if (row) memcpy(data[0], data[1], (size_t)row);
             else
-                rt_iterate(rt_k.cast[a->dtype][a->dtype], 2, data, ndim, kept,
-                           (const int64_t (*)[RT_MAX_NDIM])strides, RT_GRAIN_CHEAP);
+                rt_iterate(rt_k.cast[a->dtype][a->dtype], 2, data, ndim, kept, (const int64_t (*)[RT_MAX_NDIM])strides,
+                           RT_GRAIN_CHEAP);
         }
     }
     rt_release(dense);
@@ -102,8 +102,8 @@ rt_tensor *rt_index_add(const rt_tensor *a, int axis, const rt_tensor *index, co
         for (int64_t j = 0; j < dense->numel; j++) { /* in the order of the indices: the sum is a chain */
             char *row = out->data + (i[j] < 0 ? i[j] + size : i[j]) * rt_t_strides(out)[axis];
             char *const data[3] = {row, row, source->data + j * rt_t_strides(source)[axis]};
-            rt_iterate(rt_k.loops[RT_OP_ADD][a->dtype], 3, data, ndim, kept,
-                       (const int64_t (*)[RT_MAX_NDIM])strides, RT_GRAIN_CHEAP);
+            rt_iterate(rt_k.loops[RT_OP_ADD][a->dtype], 3, data, ndim, kept, (const int64_t (*)[RT_MAX_NDIM])strides,
+                       RT_GRAIN_CHEAP);
         }
         rt_fenv_leave(fenv);
     }

@@ -56,8 +56,7 @@ void rt_iterate(rt_loop loop, int n_operands, char *const *data, int ndim, const
         if (shape[d] == 1) continue;
         /* Merge into the previous dimension where every operand steps evenly over both. */
         int merge = w.ndim > 0;
-        for (int i = 0; merge && i < n_operands; i++)
-            merge = w.strides[i][w.ndim - 1] == strides[i][d] * shape[d];
+        for (int i = 0; merge && i < n_operands; i++) merge = w.strides[i][w.ndim - 1] == strides[i][d] * shape[d];
         if (!merge) w.shape[w.ndim++] = 1;
         w.shape[w.ndim - 1] *= shape[d];
         for (int i = 0; i < n_operands; i++) w.strides[i][w.ndim - 1] = strides[i][d];
@@ -77,8 +76,7 @@ void rt_iterate(rt_loop loop, int n_operands, char *const *data, int ndim, const
     rt_parallel_for(total, grain, walk_range, &w);
 }
 
-void rt_iterate_tensors(rt_loop loop, int n_inputs, rt_tensor *out, const rt_tensor *const *in,
-                        int64_t grain) {
+void rt_iterate_tensors(rt_loop loop, int n_inputs, rt_tensor *out, const rt_tensor *const *in, int64_t grain) {
     char *data[RT_MAX_OPERANDS] = {out->data};
     int dense = out->contiguous && out->numel <= grain;
     for (int i = 0; i < n_inputs; i++) {
@@ -94,14 +92,11 @@ void rt_iterate_tensors(rt_loop loop, int n_inputs, rt_tensor *out, const rt_ten
     }
     int64_t strides[RT_MAX_OPERANDS][RT_MAX_NDIM];
     memcpy(strides[0], rt_t_strides(out), sizeof(int64_t) * out->ndim);
-    for (int i = 0; i < n_inputs; i++)
-        rt_broadcast_strides(in[i], out->ndim, rt_t_shape(out), strides[i + 1]);
-    rt_iterate(loop, n_inputs + 1, data, out->ndim, rt_t_shape(out), (const int64_t (*)[RT_MAX_NDIM])strides,
-               grain);
+    for (int i = 0; i < n_inputs; i++) rt_broadcast_strides(in[i], out->ndim, rt_t_shape(out), strides[i + 1]);
+    rt_iterate(loop, n_inputs + 1, data, out->ndim, rt_t_shape(out), (const int64_t (*)[RT_MAX_NDIM])strides, grain);
 }
 
-void rt_copy_into(char *dst, int dtype, int ndim, const int64_t *shape, const int64_t *strides,
-                  const rt_tensor *src) {
+void rt_copy_into(char *dst, int dtype, int ndim, const int64_t *shape, const int64_t *strides, const rt_tensor *src) {
     char *const data[2] = {dst, src->data};
     int64_t both[2][RT_MAX_NDIM];
     memcpy(both[0], strides, sizeof(int64_t) * (size_t)ndim);

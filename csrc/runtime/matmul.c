@@ -45,8 +45,8 @@ static void run_tasks(void *ctx, int64_t begin, int64_t end) {
             b += at * p->b_batch[d];
         }
         const int64_t n = p->n - j < p->chunk ? p->n - j : p->chunk;
-        p->gemm(p->m, n, p->k, a, p->a_row, p->a_col, b + j * p->b_col, p->b_row, p->b_col, c + j * p->c_col,
-                p->c_row, p->c_col, scratch);
+        p->gemm(p->m, n, p->k, a, p->a_row, p->a_col, b + j * p->b_col, p->b_row, p->b_col, c + j * p->c_col, p->c_row,
+                p->c_col, scratch);
     }
     free(raw);
 }

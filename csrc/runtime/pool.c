@@ -97,8 +97,7 @@ int rt_default_num_threads(void) {
         for (; process; process &= process - 1) n++;
 #elif defined(__linux__)
     cpu_set_t set;
-    int n =
-        sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : (int)sysconf(_SC_NPROCESSORS_ONLN);
 #else
     int n = (int)sysconf(_SC_NPROCESSORS_ONLN);
 #endif

@@ -36,13 +36,13 @@ static rt_tensor *fill(rt_draw d, int dtype, int ndim, const int64_t *shape) {
     return d.out;
 }
 
-rt_tensor *rt_random_uniform(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset,
-                             double low, double high) {
+rt_tensor *rt_random_uniform(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset, double low,
+                             double high) {
     return fill((rt_draw){rt_k.uniform, seed, offset, low, high - low, NULL}, dtype, ndim, shape);
 }
 
-rt_tensor *rt_random_normal(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset,
-                            double mean, double std) {
+rt_tensor *rt_random_normal(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset, double mean,
+                            double std) {
     return fill((rt_draw){rt_k.normal, seed, offset, mean, std, NULL}, dtype, ndim, shape);
 }
 

@@ -80,8 +80,7 @@ static const char *gather(const rt_reduction *r, const char *x, int64_t begin, i
     const dim last = r->reduced[r->n_reduced - 1];
     char *to = buffer;
     while (begin < end) {
-        const int64_t at = begin % last.shape, left = last.shape - at,
-                      n = left < end - begin ? left : end - begin;
+        const int64_t at = begin % last.shape, left = last.shape - at, n = left < end - begin ? left : end - begin;
         const char *from = x + offset_of(r->reduced, r->n_reduced, begin);
         if (last.stride == r->itemsize) memcpy(to, from, (size_t)(n * r->itemsize));
         else if (r->itemsize == 4)
@@ -95,8 +94,7 @@ static const char *gather(const rt_reduction *r, const char *x, int64_t begin, i
 }
 
 static void block_of(const rt_reduction *r, const char *x, int64_t block, char *out, char *buffer) {
-    const int64_t begin = block * RT_SUM_BLOCK,
-                  end = begin + RT_SUM_BLOCK < r->n ? begin + RT_SUM_BLOCK : r->n;
+    const int64_t begin = block * RT_SUM_BLOCK, end = begin + RT_SUM_BLOCK < r->n ? begin + RT_SUM_BLOCK : r->n;
     const int adjacent = r->n_reduced == 1 && r->reduced[0].stride == r->itemsize;
     r->run(adjacent ? x + begin * r->itemsize : gather(r, x, begin, end, buffer), end - begin, out);
 }

@@ -156,9 +156,8 @@ rt_tensor *rt_where(const rt_tensor *cond, const rt_tensor *a, const rt_tensor *
         if (ndim < 0) rt_set_status(RT_ERR_BROADCAST);
         else out = rt_new(dtype, ndim, shape);
         if (out) {
-            out->bcast =
-                (uint8_t)((!rt_same_shape(cond, ndim, shape)) | (!rt_same_shape(x, ndim, shape)) << 1 |
-                          (!rt_same_shape(y, ndim, shape)) << 2);
+            out->bcast = (uint8_t)((!rt_same_shape(cond, ndim, shape)) | (!rt_same_shape(x, ndim, shape)) << 1 |
+                                   (!rt_same_shape(y, ndim, shape)) << 2);
             const rt_fenv fenv = rt_fenv_enter();
             rt_iterate_tensors(rt_k.loops[RT_OP_WHERE][dtype], 3, out, in, RT_GRAIN_CHEAP);
             rt_fenv_leave(fenv);

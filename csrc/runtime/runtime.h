@@ -24,12 +24,10 @@ void rt_iterate(rt_loop loop, int n_operands, char *const *data, int ndim, const
                 const int64_t (*strides)[RT_MAX_NDIM], int64_t grain);
 
 /* The same on tensors that broadcast to out's shape. */
-void rt_iterate_tensors(rt_loop loop, int n_inputs, rt_tensor *out, const rt_tensor *const *in,
-                        int64_t grain);
+void rt_iterate_tensors(rt_loop loop, int n_inputs, rt_tensor *out, const rt_tensor *const *in, int64_t grain);
 
 /* dst[...] = src[...] with a cast; src broadcasts to the layout of dst. */
-void rt_copy_into(char *dst, int dtype, int ndim, const int64_t *shape, const int64_t *strides,
-                  const rt_tensor *src);
+void rt_copy_into(char *dst, int dtype, int ndim, const int64_t *shape, const int64_t *strides, const rt_tensor *src);
 
 int rt_rule_of(int op);
 int rt_kind_of(int op);

@@ -28,8 +28,7 @@ int rt_broadcast(int n, const rt_tensor *const *t, int64_t *shape) {
 void rt_broadcast_strides(const rt_tensor *t, int ndim, const int64_t *shape, int64_t *strides) {
     const int lead = ndim - t->ndim;
     for (int d = 0; d < ndim; d++)
-        strides[d] =
-            d < lead || (rt_t_shape(t)[d - lead] == 1 && shape[d] != 1) ? 0 : rt_t_strides(t)[d - lead];
+        strides[d] = d < lead || (rt_t_shape(t)[d - lead] == 1 && shape[d] != 1) ? 0 : rt_t_strides(t)[d - lead];
 }
 
 rt_tensor *rt_broadcast_to(const rt_tensor *t, int ndim, const int64_t *shape) {
@@ -71,8 +70,7 @@ static int reshape_strides(const rt_tensor *t, int ndim, const int64_t *shape, i
     int64_t old_shape[RT_MAX_NDIM], old_strides[RT_MAX_NDIM];
     int n_old = 0;
     for (int d = 0; d < t->ndim; d++)
-        if (rt_t_shape(t)[d] != 1)
-            old_shape[n_old] = rt_t_shape(t)[d], old_strides[n_old++] = rt_t_strides(t)[d];
+        if (rt_t_shape(t)[d] != 1) old_shape[n_old] = rt_t_shape(t)[d], old_strides[n_old++] = rt_t_strides(t)[d];
     /* Match runs of old and new dimensions that hold equally many elements; inside a run the old ones must be
      * dense. */
     int i = 0, j = 0;
@@ -147,13 +145,11 @@ rt_tensor *rt_squeeze_like(const rt_tensor *t, uint64_t axes, int insert) {
     return rt_new_view(t, ndim, shape, strides, 0);
 }
 
-int rt_index_layout(const rt_tensor *t, int n, const int64_t *spec, int64_t *shape, int64_t *strides,
-                    int64_t *offset) {
+int rt_index_layout(const rt_tensor *t, int n, const int64_t *spec, int64_t *shape, int64_t *strides, int64_t *offset) {
     int ndim = 0, from = 0;
     *offset = 0;
     for (int i = 0; i < n; i++) {
-        const int64_t kind = spec[4 * i], start = spec[4 * i + 1], step = spec[4 * i + 2],
-                      length = spec[4 * i + 3];
+        const int64_t kind = spec[4 * i], start = spec[4 * i + 1], step = spec[4 * i + 2], length = spec[4 * i + 3];
         if (ndim == RT_MAX_NDIM) return rt_set_status(RT_ERR_DIMENSION), -1;
         if (kind == 2) {
             shape[ndim] = 1, strides[ndim++] = 0;

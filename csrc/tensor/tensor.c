@@ -38,16 +38,14 @@ static int64_t count_elements(int ndim, const int64_t *shape, int64_t itemsize) 
     for (int d = 0; d < ndim; d++) {
         if (shape[d] < 0) return -1;
         if (shape[d] == 0) empty = 1;
-        else if (__builtin_mul_overflow(n, shape[d], &n) || __builtin_mul_overflow(bytes, shape[d], &bytes))
-            return -1;
+        else if (__builtin_mul_overflow(n, shape[d], &n) || __builtin_mul_overflow(bytes, shape[d], &bytes)) return -1;
     }
     return empty ? 0 : n;
 }
 
 static rt_storage *new_storage(int64_t nbytes) {
     if ((uint64_t)nbytes > (uint64_t)PTRDIFF_MAX - 256) return NULL;
-    rt_storage *s =
-        malloc(sizeof(rt_storage) + 63 + 64 + (size_t)nbytes); /* 64 spare: vector loads of short rows */
+    rt_storage *s = malloc(sizeof(rt_storage) + 63 + 64 + (size_t)nbytes); /* 64 spare: vector loads of short rows */
     if (!s) return NULL;
     s->n_refs = 1;
     s->nbytes = nbytes;
@@ -86,8 +84,7 @@ rt_tensor *rt_empty(int dtype, int ndim, const int64_t *shape) {
     return t;
 }
 
-rt_tensor *rt_new_view(const rt_tensor *src, int ndim, const int64_t *shape, const int64_t *strides,
-                       int64_t offset) {
+rt_tensor *rt_new_view(const rt_tensor *src, int ndim, const int64_t *shape, const int64_t *strides, int64_t offset) {
     if (ndim > RT_MAX_NDIM) RT_FAIL(RT_ERR_DIMENSION);
     rt_tensor *t = new_header(src->dtype, ndim);
     if (!t) return NULL;
@@ -145,8 +142,7 @@ void *rt_data(const rt_tensor *t) {
 }
 
 int64_t rt_aliases(const rt_tensor *t) {
-    return __atomic_load_n(&t->storage->n_refs, __ATOMIC_RELAXED) +
-           __atomic_load_n(&t->n_refs, __ATOMIC_RELAXED) - 2;
+    return __atomic_load_n(&t->storage->n_refs, __ATOMIC_RELAXED) + __atomic_load_n(&t->n_refs, __ATOMIC_RELAXED) - 2;
 }
 
 int rt_shares_storage(const rt_tensor *a, const rt_tensor *b) {

@@ -42,8 +42,7 @@ void rt_set_status(int status);
 /* A row-major tensor with a new storage; its elements are not set. */
 rt_tensor *rt_new(int dtype, int ndim, const int64_t *shape);
 /* A header over src's storage. Strides in bytes, offset in bytes from src's first element. */
-rt_tensor *rt_new_view(const rt_tensor *src, int ndim, const int64_t *shape, const int64_t *strides,
-                       int64_t offset);
+rt_tensor *rt_new_view(const rt_tensor *src, int ndim, const int64_t *shape, const int64_t *strides, int64_t offset);
 /* A header on the caller's stack (room for ndim dims) for a 0-d value that nobody else sees. */
 void rt_init_scalar(rt_tensor *t, int dtype, void *value);
 /* Whether two indices may reach one element; exact for the layouts that views can make, conservative
@@ -56,7 +55,6 @@ int rt_broadcast(int n, const rt_tensor *const *t, int64_t *shape);
 void rt_broadcast_strides(const rt_tensor *t, int ndim, const int64_t *shape, int64_t *strides);
 int rt_same_shape(const rt_tensor *t, int ndim, const int64_t *shape);
 /* Layout of a basic index (rt_index); returns ndim or -1 with the status set. */
-int rt_index_layout(const rt_tensor *t, int n, const int64_t *spec, int64_t *shape, int64_t *strides,
-                    int64_t *offset);
+int rt_index_layout(const rt_tensor *t, int n, const int64_t *spec, int64_t *shape, int64_t *strides, int64_t *offset);
 
 #endif

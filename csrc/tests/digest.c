@@ -35,8 +35,8 @@ int main(int argc, char **argv) {
                 if (!first) first = h;
                 configurations += part == 0;
                 if (h != first || !h) {
-                    fprintf(stderr, "digest: %s differs on %s with %d threads\n", rt_digest_name(part),
-                            isas[i], threads[t]);
+                    fprintf(stderr, "digest: %s differs on %s with %d threads\n", rt_digest_name(part), isas[i],
+                            threads[t]);
                     bad = 1;
                 }
             }

@@ -18,8 +18,7 @@ static const struct {
     const char *name;
     int op;
     exact_fn exact;
-} ops[] = {
-    {"tanh", RT_OP_TANH, mpfr_tanh}, {"sqrt", RT_OP_SQRT, mpfr_sqrt}, {"square", RT_OP_SQUARE, mpfr_sqr}};
+} ops[] = {{"tanh", RT_OP_TANH, mpfr_tanh}, {"sqrt", RT_OP_SQRT, mpfr_sqrt}, {"square", RT_OP_SQUARE, mpfr_sqr}};
 
 #define CHUNK (1 << 20)
 
@@ -80,5 +79,7 @@ int main(int argc, char **argv) {
     printf("%s: %llu inputs, %llu hard, %llu wrong\n", ops[which].name, (unsigned long long)n_inputs,
            (unsigned long long)n_hard, (unsigned long long)n_wrong);
     free(in);
+    mpfr_clears(x, y, (mpfr_ptr)0);
+    mpfr_free_cache();
     return n_wrong != 0;
 }
