@@ -122,6 +122,8 @@ class Store:
 
     def resolve(self, run: str) -> str:
         """Return the id that ``run`` stands for; RunNotFoundError or AmbiguousRunError where it isn't one."""
+        if is_id(run) and (self.path / run).is_dir():
+            return run  # without a look at all the others
         ids = self.ids()
         if not ids:
             raise RunNotFoundError(f"store: there are no runs in {str(self.path)!r}; got {run!r}", run=run)
