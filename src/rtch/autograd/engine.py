@@ -3,32 +3,43 @@
 
 A node runs when all its consumers have delivered. Gradients that reach it by several paths are added in the order of
 the graph (later consumers first, then by input), so the sum does not depend on when they arrived. A gradient is dropped
-as soon as it has been used.
+as soon as it has been used. `.grad` changes only when the whole pass has succeeded.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import TypeAlias
 
-from rtch.autograd.graph import Leaf, Node
+from rtch.autograd.graph import Leaf, Node, freed
 from rtch.autograd.modes import set_grad_enabled
 from rtch.creation import ones_like
-from rtch.errors import AutogradError, BroadcastError, DTypeError, MissingGradError, NonScalarLossError
-from rtch.manipulation import sum_to
+from rtch.dtypes import BY_CODE
+from rtch.errors import ArgumentError, AutogradError, BroadcastError, DTypeError, MissingGradError, NonScalarLossError
+from rtch.manipulation import astype, sum_to
 from rtch.ops.table import BY_NAME
 from rtch.tensor import Tensor, binary, snapshot
 
 _ADD = BY_NAME["add"]
-_Arrival = tuple[int, int, Tensor]  # minus the consumer's seq, its input, the gradient
+_Vertex: TypeAlias = Node | Leaf
+_Arrival: TypeAlias = tuple[int, int, Tensor]  # minus the consumer's seq, its input, the gradient
 
 
-def _consumer_counts(roots: Sequence[Node | Leaf]) -> dict[Node | Leaf, int]:
-    """For every node that the roots reach: how many edges lead to it."""
-    counts: dict[Node | Leaf, int] = dict.fromkeys(roots, 0)
+def _plan(roots: Sequence[_Vertex], keep: frozenset[_Vertex] | None) -> dict[_Vertex, int]:
+    """What takes part in a pass, and how many edges within it lead to each: all that the roots reach, or, with keep,
+    only what lies between the roots and keep.
+
+    Raises:
+        FreedGraphError: a node that would run was freed by an earlier pass.
+    """
+    counts: dict[_Vertex, int] = dict.fromkeys(roots, 0)
     stack = list(counts)
     while stack:
-        for edge in stack.pop().edges:
+        node = stack.pop()
+        if keep is None and node.saved is None:
+            raise freed(node)
+        for edge in node.edges:
             if edge is None:
                 continue
             if edge in counts:
@@ -36,7 +47,24 @@ def _consumer_counts(roots: Sequence[Node | Leaf]) -> dict[Node | Leaf, int]:
             else:
                 counts[edge] = 1
                 stack.append(edge)
-    return counts
+    if keep is None:
+        return counts
+    between: dict[_Vertex, int] = {}
+    for node in sorted(counts, key=_seq):  # inputs are older than what was made from them
+        runs = any(edge in between for edge in node.edges)
+        if runs and node.saved is None:
+            raise freed(node)
+        if runs or node in keep:
+            between[node] = 0
+    for node in between:
+        for edge in node.edges:
+            if edge in between:
+                between[edge] += 1
+    return between
+
+
+def _seq(node: _Vertex) -> int:
+    return node.seq
 
 
 def _total(arrivals: list[_Arrival]) -> Tensor:
@@ -53,19 +81,19 @@ def _place(arrival: _Arrival) -> tuple[int, int]:
     return arrival[:2]
 
 
-def _input_gradients(node: Node, g: Tensor, create: bool) -> Sequence[Tensor | None]:
-    """Gradients towards each input of one node, in the shapes and dtypes of the inputs."""
+def _input_gradients(node: Node, g: Tensor, takes_part: dict[_Vertex, int], create: bool) -> Sequence[Tensor | None]:
+    """Gradients towards each input of one node that takes part, in the shapes of the inputs."""
     env = node.values(create)
     env["g"] = g
     op = node.op
-    if op.inputs == ("parts",):
+    if op.variadic:
         (function,), (needs,) = op.grads, op.needs
         assert function is not None
         return function(*[env[name] for name in needs])  # type: ignore[no-any-return]
     out: list[Tensor | None] = []
     for i, edge in enumerate(node.edges):
         towards = op.grads[i]
-        if edge is None or towards is None:
+        if edge is None or towards is None or edge not in takes_part:
             out.append(None)
             continue
         gradient = towards(*[env[name] for name in op.needs[i]])
@@ -75,57 +103,78 @@ def _input_gradients(node: Node, g: Tensor, create: bool) -> Sequence[Tensor | N
     return out
 
 
+class _Pass:
+    """One run over a graph."""
+
+    def __init__(self, takes_part: dict[_Vertex, int], retain: bool, create: bool) -> None:
+        self.counts = takes_part  # edges that have not delivered yet
+        self.arrivals: dict[_Vertex, list[_Arrival]] = {}
+        self.ready: deque[_Vertex] = deque(node for node, count in takes_part.items() if count == 0)
+        self.retain = retain
+        self.create = create
+
+    def add(self, node: _Vertex, place: tuple[int, int], g: Tensor) -> None:
+        """Note that a gradient reached a node."""
+        if g._h.dtype != node.dtype:  # the call had promoted this input
+            g = astype(g, BY_CODE[node.dtype])
+        self.arrivals.setdefault(node, []).append((*place, g))
+
+    def deliver(self, node: Node, g: Tensor | None) -> None:
+        """Send a node's gradient on to its inputs, and let those run that have all of theirs."""
+        counts = self.counts
+        gradients: Sequence[Tensor | None]
+        gradients = _input_gradients(node, g, counts, self.create) if g is not None else [None] * len(node.edges)
+        if not self.retain:
+            node.saved = node.attrs = None
+        for i, (edge, gradient) in enumerate(zip(node.edges, gradients, strict=True)):
+            if edge is None or edge not in counts:
+                continue
+            if gradient is not None:
+                self.add(edge, (-node.seq, i), gradient)
+            counts[edge] -= 1
+            if counts[edge] == 0:
+                self.ready.append(edge)
+
+
 def run(
-    seeds: Sequence[tuple[Node | Leaf, Tensor]],
-    wanted: Sequence[Node | Leaf] | None,
+    seeds: Sequence[tuple[_Vertex, Tensor]],
+    wanted: Sequence[_Vertex] | None,
     retain: bool,
     create: bool,
-) -> dict[Node | Leaf, Tensor]:
+) -> dict[_Vertex, Tensor]:
     """Gradients at the wanted nodes, or added into every leaf where wanted is None."""
-    counts = _consumer_counts([node for node, _ in seeds])
-    arrivals: dict[Node | Leaf, list[_Arrival]] = {}
-    for i, (node, seed) in enumerate(seeds):
-        arrivals.setdefault(node, []).append((-(2**62), i, seed))
-    ready = deque(node for node in dict.fromkeys(n for n, _ in seeds) if counts[node] == 0)
     keep = frozenset(wanted) if wanted is not None else None
-    found: dict[Node | Leaf, Tensor] = {}
+    work = _Pass(_plan([node for node, _ in seeds], keep), retain, create)
+    for i, (node, seed) in enumerate(seeds):
+        if node in work.counts:
+            work.add(node, (-(2**62), i), seed)
+    found: dict[_Vertex, Tensor] = {}
     with set_grad_enabled(create):
-        while ready:
-            node = ready.popleft()
-            got = arrivals.pop(node, None)
+        while work.ready:
+            node = work.ready.popleft()
+            got = work.arrivals.pop(node, None)
             g = _total(got) if got else None
-            if g is not None and keep is not None and node in keep:
+            got = None
+            if g is not None and (node in keep if keep is not None else isinstance(node, Leaf)):
                 found[node] = g
-            if isinstance(node, Leaf):
-                if g is not None and keep is None:
-                    _accumulate(node, g)
-                continue
-            gradients: Sequence[Tensor | None]
-            gradients = _input_gradients(node, g, create) if g is not None else [None] * len(node.edges)
-            if not retain:
-                node.saved = None
-            for i, (edge, gradient) in enumerate(zip(node.edges, gradients, strict=True)):
-                if edge is None:
-                    continue
-                if gradient is not None:
-                    arrivals.setdefault(edge, []).append((-node.seq, i, gradient))
-                counts[edge] -= 1
-                if counts[edge] == 0:
-                    ready.append(edge)
+            if isinstance(node, Node) and (keep is None or any(edge in work.counts for edge in node.edges)):
+                work.deliver(node, g)
+            g = None
+        if keep is None:
+            for node, g in found.items():
+                assert isinstance(node, Leaf)
+                node.grad = binary(_ADD, node.grad, g) if node.grad is not None else _own(g)
     return found
 
 
-def _accumulate(leaf: Leaf, g: Tensor) -> None:
-    if leaf.grad is not None:
-        leaf.grad = binary(_ADD, leaf.grad, g)
-    else:
-        # The tensor that the user gets is nobody else's: an in-place write to it must not reach another gradient.
-        own = snapshot(g)
-        own._node = g._node
-        leaf.grad = own
+def _own(g: Tensor) -> Tensor:
+    """A gradient for the user to keep: no other tensor, so that writing to it reaches neither a seed nor a gradient."""
+    own = snapshot(g)
+    own._node = g._node
+    return own
 
 
-def _seed(where: str, out: Tensor, gradient: Tensor | None) -> tuple[Node | Leaf, Tensor]:
+def _seed(where: str, out: Tensor, gradient: Tensor | None) -> tuple[_Vertex, Tensor]:
     if out._node is None:
         raise MissingGradError(f"{where}: the tensor does not depend on anything that requires grad; got {out!r:.80}")
     if gradient is None:
@@ -153,6 +202,13 @@ def backward(
     run([_seed("backward", out, gradient)], None, retain, create_graph)
 
 
+def _tensors(what: str, given: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
+    given = (given,) if isinstance(given, Tensor) else given
+    if not isinstance(given, (list, tuple)) or not all(isinstance(t, Tensor) for t in given):
+        raise ArgumentError(f"grad: {what} must be a tensor or a list of tensors; got {given!r:.80}", argument=given)
+    return tuple(given)
+
+
 def grad(
     outputs: Tensor | Sequence[Tensor],
     inputs: Tensor | Sequence[Tensor],
@@ -176,9 +232,10 @@ def grad(
         MissingGradError: an input that does not require grad, or that no output depends on.
         NonScalarLossError: no seed for an output of several elements.
         FreedGraphError: an earlier pass freed the graph.
+        ArgumentError: outputs or inputs are not tensors.
     """
-    outs = (outputs,) if isinstance(outputs, Tensor) else tuple(outputs)
-    ins = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    outs = _tensors("outputs", outputs)
+    ins = _tensors("inputs", inputs)
     seeds = (grad_outputs,) if isinstance(grad_outputs, Tensor) else tuple(grad_outputs or [None] * len(outs))
     if len(seeds) != len(outs):
         raise AutogradError(f"grad: one seed per output is needed; got {len(seeds)} for {len(outs)}")
@@ -188,7 +245,7 @@ def grad(
     retain = create_graph if retain_graph is None else retain_graph
     pairs = [_seed("grad", out, seed) for out, seed in zip(outs, seeds, strict=True)]
     found = run(pairs, [x._node for x in ins], retain, create_graph)
-    results = tuple(found.get(x._node) for x in ins)
+    results = tuple(_own(found[x._node]) if x._node in found else None for x in ins)
     for i, (x, g) in enumerate(zip(ins, results, strict=True)):
         if g is None and not allow_unused:
             raise MissingGradError(

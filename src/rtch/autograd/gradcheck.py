@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from rtch.autograd.engine import grad
+from rtch.autograd.modes import enable_grad
 from rtch.creation import asarray, ones_like, zeros_like
 from rtch.dtypes import float64
 from rtch.errors import AutogradError, DTypeError
@@ -28,6 +29,7 @@ def _numeric(f: Callable[..., Tensor], inputs: Sequence[Tensor], which: int, see
     return out
 
 
+@enable_grad()
 def gradcheck(
     f: Callable[..., Tensor],
     inputs: Tensor | Sequence[Tensor],
@@ -47,7 +49,7 @@ def gradcheck(
 
     Raises:
         AutogradError: a gradient differs; the message names input, element and both values.
-        DTypeError: an input that requires grad is not float64.
+        DTypeError: an input that requires grad, or the result, is not float64.
     """
     args = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     checked = [i for i, x in enumerate(args) if x.requires_grad]
@@ -59,10 +61,15 @@ def gradcheck(
     if not checked:
         raise AutogradError("gradcheck: no input requires grad")
     out = f(*args)
+    if not isinstance(out, Tensor) or out.dtype is not float64:
+        got = out.dtype.name if isinstance(out, Tensor) else type(out).__name__
+        raise DTypeError(f"gradcheck: the function must give one float64 tensor; got {got}")
     # Unequal weights, so that errors in different elements can't cancel.
     seed = asarray([1.0 + (i * 7 % 11) / 8 for i in range(out.size)], dtype=float64).reshape(out.shape)
-    got = grad(out, [args[i] for i in checked], seed, allow_unused=True) if out.requires_grad else [None] * len(checked)
-    for i, g in zip(checked, got, strict=True):
+    found: tuple[Tensor | None, ...] = (None,) * len(checked)
+    if out.requires_grad:
+        found = grad(out, [args[i] for i in checked], seed, allow_unused=True)
+    for i, g in zip(checked, found, strict=True):
         analytic = (g if g is not None else zeros_like(args[i])).detach().reshape(-1).tolist()
         for at, (a, n) in enumerate(zip(analytic, _numeric(f, args, i, seed, eps), strict=True)):
             if not abs(a - n) <= atol + rtol * abs(n):

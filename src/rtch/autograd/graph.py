@@ -11,24 +11,32 @@ import itertools
 from typing import Any
 
 from rtch import tensor as _tensor
-from rtch.dtypes import BY_CODE
+from rtch._c import lib
+from rtch.dtypes import float32
 from rtch.errors import AutogradError, DTypeError, FreedGraphError
-from rtch.ops.row import Kind, Op
+from rtch.ops.row import Op
 from rtch.tensor import Tensor, grad_mode, snapshot
 
 _order = itertools.count(1)
-_ELEMENTWISE = frozenset((Kind.UNARY, Kind.BINARY, Kind.TERNARY))
+_new = object.__new__
+_retain = lib.rt_retain
+
+# What a saved value is.
+_VALUE, _OUT, _SHAPE, _DTYPE = range(4)
+_Plan = tuple[tuple[str, int, int], ...]
 
 
 class Node:
     """One recorded call. `edges[i]` is the node or leaf of input i, or None where no gradient flows."""
 
-    __slots__ = ("__weakref__", "attrs", "edges", "op", "saved", "seq", "shapes")
+    __slots__ = ("__weakref__", "attrs", "dtype", "edges", "op", "plan", "saved", "seq", "shapes")
 
     op: Op
     edges: tuple[Node | Leaf | None, ...]
-    saved: tuple[Any, ...] | None  # as the plan says; None once freed
+    plan: _Plan  # what each saved value is: its name, its kind, and of which input
+    saved: list[Any] | None  # None once freed
     attrs: dict[str, Any] | None
+    dtype: int  # code of the result's dtype, which is its gradient's
     shapes: tuple[tuple[int, ...], ...] | None  # of the inputs, where the call broadcast them
     seq: int  # position in the order of recording
 
@@ -39,14 +47,10 @@ class Node:
             FreedGraphError: an earlier backward pass freed the values.
         """
         if self.saved is None:
-            raise FreedGraphError(
-                f"backward: the graph at {self.op.name} was freed by an earlier pass; "
-                "pass retain_graph=True to the first one",
-                op=self.op.name,
-            )
+            raise freed(self)
         env = dict(self.attrs) if self.attrs else {}
-        for (name, what, index), value in zip(_plan(self.op, self.edges), self.saved, strict=True):
-            if connect and what in (_VALUE, _OUT) and isinstance(value, Tensor):
+        for (name, what, index), value in zip(self.plan, self.saved, strict=True):
+            if connect and what <= _OUT and isinstance(value, Tensor):
                 value = snapshot(value)
                 value._node = self if what == _OUT else self.edges[index]
             env[name] = value
@@ -56,28 +60,36 @@ class Node:
 class Leaf:
     """Where gradients end: holds the gradient of one tensor."""
 
-    __slots__ = ("__weakref__", "grad", "seq")
+    __slots__ = ("__weakref__", "dtype", "grad", "seq")
 
     op = None
     edges = ()
+    saved = ()
 
-    def __init__(self) -> None:
+    def __init__(self, dtype: int) -> None:
+        self.dtype = dtype
         self.grad: Tensor | None = None
         self.seq = next(_order)
 
 
-_VALUE, _OUT, _SHAPE, _DTYPE = range(4)
-_plans: dict[tuple[int, tuple[bool, ...]], tuple[tuple[str, int, int], ...]] = {}
+def freed(node: Node | Leaf) -> FreedGraphError:
+    """The error for a node that has run and let go of its values."""
+    name = node.op.name if node.op is not None else "leaf"
+    return FreedGraphError(
+        f"backward: the graph at {name} was freed by an earlier pass; pass retain_graph=True to the first one", op=name
+    )
 
 
-def _plan(op: Op, edges: tuple[Any, ...]) -> tuple[tuple[str, int, int], ...]:
-    """What to save for the gradients that will be asked for: (name, what it is, input)."""
-    wanted = tuple(edge is not None for edge in edges)
-    plan = _plans.get((op.id, wanted))
+_plans: dict[tuple[Op, tuple[bool, ...]], _Plan] = {}
+
+
+def _plan(op: Op, flows: tuple[bool, ...]) -> _Plan:
+    """What to save for the gradients towards the inputs where one flows."""
+    plan = _plans.get((op, flows))
     if plan is None:
         items: dict[str, tuple[str, int, int]] = {}
         for i, needs in enumerate(op.needs):
-            if i < len(wanted) and not wanted[i] and op.inputs != ("parts",):
+            if i < len(flows) and not flows[i] and not op.variadic:
                 continue
             for name in needs:
                 base, _, suffix = name.rpartition("_")
@@ -87,34 +99,39 @@ def _plan(op: Op, edges: tuple[Any, ...]) -> tuple[tuple[str, int, int], ...]:
                     items[name] = (name, _VALUE, op.inputs.index(name))
                 elif base in op.inputs and suffix in ("shape", "dtype"):
                     items[name] = (name, _SHAPE if suffix == "shape" else _DTYPE, op.inputs.index(base))
-        plan = _plans[op.id, wanted] = tuple(items.values())
+        plan = _plans[op, flows] = tuple(items.values())
     return plan
 
 
 def record(op: Op, out: Tensor, inputs: tuple[Any, ...], attrs: dict[str, Any] | None) -> Node | None:
     """Enter a call into the graph, if this thread records and the op has a gradient for what it gave."""
-    if not grad_mode.enabled or not op.grads or not BY_CODE[out._h.dtype].is_floating:
+    h = out._h
+    dtype = h.dtype
+    if not op.grads or not grad_mode.enabled or dtype < float32.code:
         return None
-    node = Node()
+    node = _new(Node)
     node.op = op
+    node.dtype = dtype
     node.attrs = attrs
     node.seq = next(_order)
-    edges = node.edges = tuple([x._node if isinstance(x, Tensor) else None for x in inputs])
-    saved: list[Any] = []
-    for _, what, index in _plan(op, edges):
-        if what == _OUT:
-            saved.append(snapshot(out))
-        else:
-            x = inputs[index]
-            if what == _VALUE:
-                saved.append(snapshot(x) if isinstance(x, Tensor) else x)
+    edges = node.edges = tuple([getattr(x, "_node", None) for x in inputs])
+    plan = node.plan = _plan(op, tuple([edge is not None for edge in edges]))
+    saved = node.saved = []
+    for _, what, index in plan:
+        if what <= _OUT:
+            x = inputs[index] if what == _VALUE else out
+            if isinstance(x, Tensor):
+                # A snapshot; see rtch.tensor.snapshot.
+                value = _new(Tensor)
+                value._h = _retain(x._h)
+                value._node = None
+                saved.append(value)
             else:
-                saved.append(x.shape if what == _SHAPE else x.dtype)
-    node.saved = tuple(saved)
-    if op.kind in _ELEMENTWISE and out._h.bcast:
-        node.shapes = tuple(x.shape if isinstance(x, Tensor) else () for x in inputs)
-    else:
-        node.shapes = None
+                saved.append(x)
+        else:
+            saved.append(inputs[index].shape if what == _SHAPE else inputs[index].dtype)
+    # Only elementwise calls set bcast.
+    node.shapes = tuple([x.shape if isinstance(x, Tensor) else () for x in inputs]) if h.bcast else None
     return node
 
 
@@ -132,7 +149,7 @@ def set_requires_grad(t: Tensor, requires_grad: bool) -> None:
     elif t._node is None:
         if not t.dtype.is_floating:
             raise DTypeError(f"requires_grad: a floating dtype is needed; got {t.dtype.name}", dtype=t.dtype)
-        t._node = Leaf()
+        t._node = Leaf(t.dtype.code)
 
 
 _tensor._record = record

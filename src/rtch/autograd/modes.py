@@ -3,9 +3,20 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import ContextDecorator
 
 from rtch.tensor import grad_mode
+
+
+class _Before(threading.local):
+    """The modes that this thread's open blocks go back to. Per thread, since a decorator's one object serves all."""
+
+    def __init__(self) -> None:
+        self.modes: list[bool] = []
+
+
+_before = _Before()
 
 
 class set_grad_enabled(ContextDecorator):  # noqa: N801  (PyTorch's name)
@@ -13,16 +24,15 @@ class set_grad_enabled(ContextDecorator):  # noqa: N801  (PyTorch's name)
 
     def __init__(self, mode: bool) -> None:
         self._mode = mode
-        self._before: list[bool] = []
 
     def __enter__(self) -> None:
         """Switch."""
-        self._before.append(grad_mode.enabled)
+        _before.modes.append(grad_mode.enabled)
         grad_mode.enabled = self._mode
 
     def __exit__(self, *exc: object) -> None:
         """Switch back."""
-        grad_mode.enabled = self._before.pop()
+        grad_mode.enabled = _before.modes.pop()
 
 
 class no_grad(set_grad_enabled):  # noqa: N801  (PyTorch's name)

@@ -84,6 +84,11 @@ class Op:
         object.__setattr__(self, "needs", needs)
 
     @property
+    def variadic(self) -> bool:
+        """Whether the call takes any number of tensors; its one gradient function gives one gradient for each."""
+        return self.inputs == ("parts",)
+
+    @property
     def differentiable(self) -> bool:
         """Whether any input has a gradient."""
         return any(f is not None for f in self.grads)
