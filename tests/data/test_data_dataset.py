@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from rtch.random import Generator
 
 import rtch
 from rtch.data import Dataset, derive_seed, from_arrays, make_regression, read_csv
 from rtch.errors import ArgumentError, DataError
+from rtch.random import Generator
 
 
 def numbered(n: int) -> Dataset:
@@ -76,9 +76,7 @@ def test_fractions_that_sum_to_one_give_one_part_each() -> None:
     assert [len(part) for part in parts] == [70, 15, 15]
 
 
-@pytest.mark.parametrize(
-    "fractions", [(), (0.0,), (-0.1,), (1.2,), (0.8, 0.3), (float("nan"),), ("a",), (True,)]
-)
+@pytest.mark.parametrize("fractions", [(), (0.0,), (-0.1,), (1.2,), (0.8, 0.3), (float("nan"),), ("a",), (True,)])
 def test_wrong_fractions_are_refused(fractions: tuple[float, ...]) -> None:
     """Fractions lie between 0 and 1 and sum to at most 1."""
     with pytest.raises(ArgumentError, match="split"):

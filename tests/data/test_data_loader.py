@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rtch.random import Generator
 
 from rtch.data import Dataset, Loader, derive_seed, from_arrays
 from rtch.errors import ArgumentError
+from rtch.random import Generator
 
 
 def numbered(n: int) -> Dataset:
@@ -51,9 +51,7 @@ def test_starting_later_gives_the_rest(n: int, batch_size: int, start: int) -> N
 def test_order_is_the_permutation_of_seed_and_epoch() -> None:
     """The order follows the documented key, differs between epochs and seeds, and repeats."""
     rows = {
-        (seed, epoch): [
-            row for batch in batches(Loader(numbered(30), 7, seed=seed, epoch=epoch)) for row in batch
-        ]
+        (seed, epoch): [row for batch in batches(Loader(numbered(30), 7, seed=seed, epoch=epoch)) for row in batch]
         for seed in (0, 1)
         for epoch in (0, 1)
     }

@@ -33,9 +33,7 @@ def test_diabetes_equals_numpys_reading() -> None:
 
 
 @given(st.lists(st.floats(width=64, min_value=-1e38, max_value=1e38), min_size=2, max_size=30, unique=True))
-def test_text_to_float32_is_rounded_once(
-    tmp_path_factory: pytest.TempPathFactory, values: list[float]
-) -> None:
+def test_text_to_float32_is_rounded_once(tmp_path_factory: pytest.TempPathFactory, values: list[float]) -> None:
     """Text becomes float32 as float64 would be cast, for any value."""
     path = tmp_path_factory.mktemp("csv") / "a.csv"
     path.write_text("x,y\n" + "".join(f"{value!r},1\n" for value in values))

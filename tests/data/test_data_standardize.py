@@ -38,9 +38,7 @@ def test_fit_and_transform_agree_with_numpy(x: np.ndarray) -> None:
     z = standardizer.transform(rtch.asarray(x))
     assert z.dtype.name == "float32"
     np.testing.assert_array_equal(z.numpy(), ((wide - standardizer.mean.numpy()) / scale).astype(np.float32))
-    np.testing.assert_allclose(
-        standardizer.inverse(z).numpy(), wide, rtol=1e-5, atol=1e-5 * np.abs(wide).max()
-    )
+    np.testing.assert_allclose(standardizer.inverse(z).numpy(), wide, rtol=1e-5, atol=1e-5 * np.abs(wide).max())
 
 
 @pytest.mark.parametrize("value", [0.1, 1e-30, 3e38, -7.3, 0.0])
@@ -64,9 +62,7 @@ def test_state_survives_json() -> None:
     assert before.apply(train).y.tolist() == after.apply(train).y.tolist()
 
 
-@pytest.mark.parametrize(
-    "state", [{}, {"mean": 1.0}, {"mean": [1.0], "scale": [1.0, 2.0]}, {"mean": "a", "scale": 1}]
-)
+@pytest.mark.parametrize("state", [{}, {"mean": 1.0}, {"mean": [1.0], "scale": [1.0, 2.0]}, {"mean": "a", "scale": 1}])
 def test_other_states_are_refused(state: dict[str, object]) -> None:
     """What is no state of a Standardizer is an ArgumentError."""
     with pytest.raises(ArgumentError):
@@ -82,9 +78,7 @@ def test_preparation_is_fitted_on_the_training_part_alone() -> None:
     assert preparation.features is not None
     assert preparation.target is not None
     np.testing.assert_allclose(preparation.features.mean.numpy(), train.x.numpy().mean(axis=0), rtol=1e-6)
-    np.testing.assert_allclose(
-        preparation.target.mean.item(), train.y.numpy().astype(np.float64).mean(), rtol=1e-12
-    )
+    np.testing.assert_allclose(preparation.target.mean.item(), train.y.numpy().astype(np.float64).mean(), rtol=1e-12)
     prepared = preparation.apply(train)
     np.testing.assert_allclose(prepared.x.numpy().mean(axis=0), 0.0, atol=1e-6)
     np.testing.assert_allclose(prepared.x.numpy().std(axis=0), 1.0, rtol=1e-6)

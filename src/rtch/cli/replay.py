@@ -48,9 +48,7 @@ def replay(run: str, data: Path | None, threads: int | None, as_json: bool, runs
     view = Store(runs_dir).run(run)
     if threads is not None:
         rtch.set_num_threads(threads)
-    result = train_again(
-        view, data=data, callbacks=[] if as_json or not sys.stderr.isatty() else [progress()]
-    )
+    result = train_again(view, data=data, callbacks=[] if as_json or not sys.stderr.isatty() else [progress()])
     if as_json:
         print_json({**dataclasses.asdict(result), "exit_code": EXIT_CODES[result.verdict]})
     else:

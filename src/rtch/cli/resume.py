@@ -33,7 +33,5 @@ def resume(run: str, as_json: bool, runs_dir: Path) -> None:
             click.echo(f"run {view.id} is completed already; `rtch summary {view.id}` shows it")
         return
     session = Session(runs_dir, quiet=as_json)
-    outcome = session.train(
-        lambda: go_on(store, view.id, callbacks=session.callbacks(), on_start=session.started)
-    )
+    outcome = session.train(lambda: go_on(store, view.id, callbacks=session.callbacks(), on_start=session.started))
     print_outcome(outcome, runs_dir, as_json=as_json)

@@ -19,9 +19,7 @@ def _widths(context: click.Context, parameter: click.Parameter, value: str | Non
     try:
         return [int(width) for width in value.split(",")]
     except ValueError:
-        raise click.BadParameter(
-            f"whole numbers with commas between them, as in 64,32; got {value!r}"
-        ) from None
+        raise click.BadParameter(f"whole numbers with commas between them, as in 64,32; got {value!r}") from None
 
 
 @click.command("train")
@@ -31,17 +29,13 @@ def _widths(context: click.Context, parameter: click.Parameter, value: str | Non
 @click.option("--ignore", multiple=True, metavar="COLUMN", help="Column to leave out; repeat for several.")
 @click.option("--delimiter", help="Character between cells.  [default: ,]")
 @click.option("--model", type=click.Choice(["linear", "mlp"]), help="Model.  [default: linear]")
-@click.option(
-    "--hidden", callback=_widths, metavar="N,N", help="Widths of the mlp's hidden layers.  [default: 64]"
-)
+@click.option("--hidden", callback=_widths, metavar="N,N", help="Widths of the mlp's hidden layers.  [default: 64]")
 @click.option("--optimizer", type=click.Choice(["adam", "sgd"]), help="Optimizer.  [default: adam]")
 @click.option("--lr", type=float, help="Learning rate.  [default: 0.01]")
 @click.option("--epochs", type=int, help="Passes over the training rows.  [default: 100]")
 @click.option("--batch-size", type=int, help="Rows per step.  [default: 32]")
 @click.option("--patience", type=int, help="Stop after so many epochs without improvement.  [default: never]")
-@click.option(
-    "--checkpoint-every", type=int, help="Epochs between checkpoints, 0 for the last only.  [default: 10]"
-)
+@click.option("--checkpoint-every", type=int, help="Epochs between checkpoints, 0 for the last only.  [default: 10]")
 @click.option("--seed", type=int, help="Seed of the split, the batches and the weights.  [default: 0]")
 @click.option("--name", help="Name of the run.  [default: that of the data file]")
 @click.option("--tag", "tags", multiple=True, help="Tag of the run; repeat for several.")
@@ -73,9 +67,7 @@ def train(config: Path | None, runs_dir: Path, as_json: bool, **options: Any) ->
 
     service = TrainingService(config, **overrides)
     session = Session(runs_dir, quiet=as_json)
-    outcome = session.train(
-        lambda: service.run(runs_dir, callbacks=session.callbacks(), on_start=session.started)
-    )
+    outcome = session.train(lambda: service.run(runs_dir, callbacks=session.callbacks(), on_start=session.started))
     print_outcome(outcome, runs_dir, as_json=as_json)
 
 

@@ -88,9 +88,7 @@ def describe(job: Job) -> str:
     name = f"mlp {hidden}" if model["name"] == "mlp" else "linear model"
     validation = 0 if job.validation is None else len(job.validation)
     parts = f"{len(job.train)} rows to train" + (f", {validation} to validate" if validation else "")
-    return tables.printable(
-        f"{name}, {job.dataset.n_features} features of {source}; {parts}, {len(job.test)} to test"
-    )
+    return tables.printable(f"{name}, {job.dataset.n_features} features of {source}; {parts}, {len(job.test)} to test")
 
 
 def as_data(outcome: Outcome) -> dict[str, Any]:
@@ -147,9 +145,7 @@ def outcome_lines(outcome: Outcome, argument: str) -> list[str]:
 def _ending(outcome: Outcome) -> str:
     text = f"trained {outcome.steps:,} steps in {outcome.epochs:,} epochs"
     if outcome.first_step:
-        text = (
-            f"trained steps {outcome.first_step + 1:,} to {outcome.steps:,}, {outcome.epochs:,} epochs in all"
-        )
+        text = f"trained steps {outcome.first_step + 1:,} to {outcome.steps:,}, {outcome.epochs:,} epochs in all"
     if outcome.stopped_early:
         text += f", stopped early; the weights are those of epoch {outcome.best_epoch}"
     elif outcome.best_epoch is not None:

@@ -145,9 +145,7 @@ def _bounds(n: int, fractions: tuple[float, ...]) -> list[int]:
         total += fraction
         bounds.append(int(n * total + 0.5))
     if not fractions or total > 1.0 + 1e-9:
-        raise ArgumentError(
-            f"split: needs fractions that sum to at most 1; got {fractions!r}", argument="fractions"
-        )
+        raise ArgumentError(f"split: needs fractions that sum to at most 1; got {fractions!r}", argument="fractions")
     if total < 1.0 - 1e-9:
         bounds.append(n)
     bounds[-1] = n

@@ -38,7 +38,6 @@ class Loader:
         drop_last: bool = False,
         start_batch: int = 0,
     ) -> None:
-        """See the class."""
         for name, value, least in (
             ("batch_size", batch_size, 1),
             ("epoch", epoch, 0),
@@ -50,8 +49,7 @@ class Loader:
                 )
         if drop_last and batch_size > len(dataset):
             raise ArgumentError(
-                f"Loader: drop_last leaves no batch of {batch_size} in {len(dataset)} rows; "
-                "use a smaller batch_size",
+                f"Loader: drop_last leaves no batch of {batch_size} in {len(dataset)} rows; use a smaller batch_size",
                 argument="batch_size",
             )
         self.dataset = dataset

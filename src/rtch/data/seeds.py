@@ -24,9 +24,7 @@ MAX_SEED = 2**63 - 1
 def check_seed(seed: int, where: str) -> int:
     """``seed`` itself, when it is an int from 0 to 2**63 - 1; ArgumentError otherwise."""
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
-        raise ArgumentError(
-            f"{where}: seed must be an integer from 0 to 2**63 - 1; got {seed!r}", argument="seed"
-        )
+        raise ArgumentError(f"{where}: seed must be an integer from 0 to 2**63 - 1; got {seed!r}", argument="seed")
     return seed
 
 

@@ -56,9 +56,7 @@ class Standardizer:
         try:
             mean, scale = (rtch.asarray(state[key], dtype=rtch.float64) for key in ("mean", "scale"))
         except (KeyError, TypeError, ValueError) as error:
-            raise ArgumentError(
-                f"Standardizer: not a state of a Standardizer: {error}", argument="state"
-            ) from None
+            raise ArgumentError(f"Standardizer: not a state of a Standardizer: {error}", argument="state") from None
         if mean.shape != scale.shape or mean.ndim > 1:
             raise ArgumentError(
                 f"Standardizer: mean and scale must have one shape; got {mean.shape} and {scale.shape}",

@@ -35,13 +35,9 @@ def make_regression(
     """
     for name, size in (("n_samples", n_samples), ("n_features", n_features)):
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise ArgumentError(
-                f"make_regression: {name} must be a positive integer; got {size!r}", argument=name
-            )
+            raise ArgumentError(f"make_regression: {name} must be a positive integer; got {size!r}", argument=name)
     if not 0.0 <= noise < float("inf"):
-        raise ArgumentError(
-            f"make_regression: noise must be finite and not negative; got {noise!r}", argument="noise"
-        )
+        raise ArgumentError(f"make_regression: noise must be finite and not negative; got {noise!r}", argument="noise")
     generator = Generator(derive_seed(check_seed(seed, "make_regression"), "synthetic"))
     weights = generator.uniform((n_features,), low=-2.0, high=2.0)
     bias = generator.uniform((1,), low=-2.0, high=2.0)

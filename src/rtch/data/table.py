@@ -165,9 +165,7 @@ def _records(text: str, path: Path, delimiter: str) -> tuple[list[list[str]], li
     return records, lines
 
 
-def _check_header(
-    header: list[str], path: Path, target: str, delimiter: str, ignore: Collection[str]
-) -> list[int]:
+def _check_header(header: list[str], path: Path, target: str, delimiter: str, ignore: Collection[str]) -> list[int]:
     """The positions of the columns to keep."""
     if len(header) > MAX_COLUMNS:
         raise DataError(f"read_csv: {path} has {len(header)} columns, the limit is {MAX_COLUMNS}", path=path)
@@ -177,9 +175,7 @@ def _check_header(
             other = next((d for d in ";\t|" if d != delimiter and d in header[0]), None)
             hint = f"; its header holds {other!r}, try it as the delimiter" if other else ""
         names = ", ".join(repr(name) for name in header[:12]) + (", ..." if len(header) > 12 else "")
-        raise DataError(
-            f"read_csv: {path} has no column {target!r}{hint}; it has {names}", path=path, column=target
-        )
+        raise DataError(f"read_csv: {path} has no column {target!r}{hint}; it has {names}", path=path, column=target)
     for name in ignore:
         if name not in header:
             raise DataError(

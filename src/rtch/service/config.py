@@ -99,9 +99,7 @@ class MlpModel(Section, frozen=True, kw_only=True, tag_field="name", tag="mlp"):
             f"{at}.hidden", f"must have 1 to {MAX_HIDDEN_LAYERS} layers", self.hidden,
         )  # fmt: skip
         for width in self.hidden:
-            _require(
-                1 <= width <= MAX_WIDTH, f"{at}.hidden", f"widths must be 1 to {MAX_WIDTH:,}", self.hidden
-            )
+            _require(1 <= width <= MAX_WIDTH, f"{at}.hidden", f"widths must be 1 to {MAX_WIDTH:,}", self.hidden)
 
 
 class AdamOptimizer(Section, frozen=True, kw_only=True, tag_field="name", tag="adam"):
@@ -115,9 +113,7 @@ class AdamOptimizer(Section, frozen=True, kw_only=True, tag_field="name", tag="a
     def _check(self, at: str) -> None:
         _number(self.lr, f"{at}.lr", above=0.0)
         for beta in self.betas:
-            _require(
-                0.0 <= beta < 1.0, f"{at}.betas", "must each be at least 0 and less than 1", list(self.betas)
-            )
+            _require(0.0 <= beta < 1.0, f"{at}.betas", "must each be at least 0 and less than 1", list(self.betas))
         _number(self.eps, f"{at}.eps", above=0.0)
         _number(self.weight_decay, f"{at}.weight_decay", low=0.0)
 

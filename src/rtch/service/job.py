@@ -80,9 +80,7 @@ def load_data(config: Config) -> Dataset:
     """The rows that ``[data]`` asks for; DataError when they can't be had."""
     data = config.data
     if isinstance(data, CsvData):
-        return read_csv(
-            data.path, data.target, delimiter=data.delimiter, encoding=data.encoding, ignore=data.ignore
-        )
+        return read_csv(data.path, data.target, delimiter=data.delimiter, encoding=data.encoding, ignore=data.ignore)
     return make_regression(data.n_samples, data.n_features, noise=data.noise, seed=config.seed)
 
 

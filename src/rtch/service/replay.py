@@ -166,17 +166,13 @@ def _replayable(view: RunView, data: str | Path | None) -> Config:
             run=view.id,
         )
     if view.status != "completed":
-        advice = (
-            "it is being written" if view.status == "running" else f"`rtch resume {view.id}` completes it"
-        )
+        advice = "it is being written" if view.status == "running" else f"`rtch resume {view.id}` completes it"
         raise ReplayError(
             f"replay: only completed runs can be replayed; got {view.id}, which is {view.status}; {advice}",
             run=view.id,
         )
     if "weights_sha256" not in view.results:
-        raise ReplayError(
-            f"replay: run {view.id} has recorded no weights_sha256 to compare with", run=view.id
-        )
+        raise ReplayError(f"replay: run {view.id} has recorded no weights_sha256 to compare with", run=view.id)
     config = make_config(view.config)
     if data is None:
         return config

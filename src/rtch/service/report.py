@@ -42,8 +42,7 @@ def linear_report(job: Job) -> dict[str, Any]:
     """
     weights, bias = original_units(job)
     rows: list[dict[str, Any]] = [
-        {"feature": name, "weight": weight}
-        for name, weight in zip(job.dataset.feature_names, weights, strict=True)
+        {"feature": name, "weight": weight} for name, weight in zip(job.dataset.feature_names, weights, strict=True)
     ]
     tree: dict[str, Any] = {"bias": bias, "features": rows}
     if isinstance(job.dataset, SyntheticDataset):

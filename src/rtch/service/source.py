@@ -48,9 +48,7 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
     return make_config(merge(tree, overrides or {}), folder=path.parent)
 
 
-def make_config(
-    tree: Mapping[str, Any] | None = None, /, *, folder: str | Path = ".", **sections: Any
-) -> Config:
+def make_config(tree: Mapping[str, Any] | None = None, /, *, folder: str | Path = ".", **sections: Any) -> Config:
     """The configuration in ``tree`` and ``sections``; a relative ``data.path`` is relative to ``folder``.
 
     ``make_config(data={"path": "houses.csv", "target": "price"}, seed=1)``. Raises ConfigError that names
@@ -92,9 +90,7 @@ def _choose_variants(tree: dict[str, Any]) -> dict[str, Any]:
     """
     _check_keys("", tree, Config.__struct_fields__)
     if "data" not in tree:
-        raise ConfigError(
-            "config: the section [data] is missing; it needs at least path and target", key="data"
-        )
+        raise ConfigError("config: the section [data] is missing; it needs at least path and target", key="data")
     chosen = dict(tree)
     for section, (field, default, variants) in Config.VARIANTS.items():
         value = chosen.get(section, {})
@@ -136,9 +132,7 @@ def _check_keys(
         hint = did_you_mean(key, known)
         if not hint and not section:
             hint = _section_of(key)
-        raise ConfigError(
-            f"config: unknown key {path}{hint or '; known keys: ' + ', '.join(known)}", key=path
-        )
+        raise ConfigError(f"config: unknown key {path}{hint or '; known keys: ' + ', '.join(known)}", key=path)
 
 
 def _section_of(key: str) -> str:

@@ -60,10 +60,7 @@ class TrainingService:
     "houses.csv", "target": "price"}, model={"name": "mlp"})``. ConfigError when it is wrong.
     """
 
-    def __init__(
-        self, config: Config | Mapping[str, Any] | str | Path | None = None, /, **sections: Any
-    ) -> None:
-        """Check the configuration; nothing is read or written yet."""
+    def __init__(self, config: Config | Mapping[str, Any] | str | Path | None = None, /, **sections: Any) -> None:
         if isinstance(config, Config):
             config = config.resolved()
         if isinstance(config, str | Path):
@@ -71,9 +68,7 @@ class TrainingService:
         else:
             self.config = make_config(config, **sections)
 
-    def run(
-        self, store: Store | str | Path, *, callbacks: Sequence[Callback] = (), on_start: Any = None
-    ) -> Outcome:
+    def run(self, store: Store | str | Path, *, callbacks: Sequence[Callback] = (), on_start: Any = None) -> Outcome:
         """Train, in a new run of ``store``.
 
         Bad data raises DataError before a run exists. ``on_start(run, job)`` is called when it does.
@@ -94,9 +89,7 @@ class TrainingService:
             return _train(run, job, job.trainer(run, callbacks))
 
 
-def resume(
-    store: Store | str | Path, run: str, *, callbacks: Sequence[Callback] = (), on_start: Any = None
-) -> Outcome:
+def resume(store: Store | str | Path, run: str, *, callbacks: Sequence[Callback] = (), on_start: Any = None) -> Outcome:
     """Go on with a run that was interrupted, failed or killed, from its last checkpoint, or from the start
     if it has none.
 
@@ -109,9 +102,7 @@ def resume(
     view = store.run(run)
     require_service_run(view, "resume")
     if view.status == "completed":
-        raise ExperimentError(
-            f"resume: run {view.id} is completed, so there is nothing to go on with", run=view.id
-        )
+        raise ExperimentError(f"resume: run {view.id} is completed, so there is nothing to go on with", run=view.id)
     made = view.info.environment.get("numerics_version")
     if made != rtch.numerics_version:
         raise ExperimentError(

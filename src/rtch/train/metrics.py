@@ -22,8 +22,7 @@ def regression_metrics(prediction: Tensor, target: Tensor) -> dict[str, float]:
     """
     if prediction.ndim != 1 or prediction.shape != target.shape or not prediction.shape[0]:
         raise ArgumentError(
-            f"regression_metrics: needs two tensors of one shape (N,); "
-            f"got {prediction.shape} and {target.shape}",
+            f"regression_metrics: needs two tensors of one shape (N,); got {prediction.shape} and {target.shape}",
             argument="prediction",
         )
     truth = rtch.astype(target, rtch.float64)

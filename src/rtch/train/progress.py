@@ -27,9 +27,7 @@ def describe(report: EpochReport) -> str:
     width = len(str(report.epochs))
     parts = [f"epoch {report.epoch:>{width}}/{report.epochs}"]
     parts += [
-        f"{name} {report.metrics[name]:<8.4g}"
-        for name in ("train_loss", "val_mse", "val_r2")
-        if name in report.metrics
+        f"{name} {report.metrics[name]:<8.4g}" for name in ("train_loss", "val_mse", "val_r2") if name in report.metrics
     ]
     return "  ".join(parts).rstrip()
 
@@ -38,7 +36,6 @@ class Lines(Callback):
     """A line for the first and the last epoch and at each tenth in between."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Write to ``stream``."""
         self._stream = stream
         self._every = 1
         self._pending = ""
@@ -67,7 +64,6 @@ class Bar(Callback):
     """One bar over all epochs, with the latest metrics beside it."""
 
     def __init__(self, stream: TextIO) -> None:
-        """Write to ``stream``."""
         self._stream = stream
         self._bar: Progress | None = None
         self._task: TaskID | None = None

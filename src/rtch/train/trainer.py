@@ -111,7 +111,6 @@ class Trainer:
         callbacks: Sequence[Callback] = (),
         loss: Callable[[Tensor, Tensor], Tensor] = mse_loss,
     ) -> None:
-        """See the class."""
         self.model = model
         self.optimizer = optimizer
         self.settings = settings
@@ -175,9 +174,7 @@ class Trainer:
             "preparation": None if self.preparation is None else self.preparation.state_dict(),
         }
 
-    def load(
-        self, model: Mapping[str, Tensor], optimizer: Mapping[str, Any], state: Mapping[str, Any]
-    ) -> None:
+    def load(self, model: Mapping[str, Tensor], optimizer: Mapping[str, Any], state: Mapping[str, Any]) -> None:
         """Go on from a checkpoint that a trainer wrote; CheckpointFormatError when none did."""
         if "progress" not in state or "preparation" not in state:
             raise CheckpointFormatError(
@@ -201,8 +198,7 @@ class Trainer:
         try:
             with rtch.no_grad():
                 parts = [
-                    self.model(x[start : start + EVALUATION_ROWS])
-                    for start in range(0, x.shape[0], EVALUATION_ROWS)
+                    self.model(x[start : start + EVALUATION_ROWS]) for start in range(0, x.shape[0], EVALUATION_ROWS)
                 ]
         finally:
             self.model.train(training)
