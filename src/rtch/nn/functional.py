@@ -19,7 +19,15 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         BroadcastError: the sizes do not fit.
     """
     out = input @ weight.mT
-    return out if bias is None else out + bias
+    if bias is None:
+        return out
+    total = out + bias
+    if total._h.bcast & 1:  # the sum is larger than the product
+        raise BroadcastError(
+            f"linear: a bias of shape [{weight.shape[0]}] is needed; got {list(bias.shape)}",
+            shapes=(weight.shape, bias.shape),
+        )
+    return total
 
 
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:

@@ -97,8 +97,10 @@ class Sequential(Module):
     def __len__(self) -> int:
         return len(self._modules)
 
-    def __getitem__(self, index: int) -> Module:
-        return list(self._modules.values())[index]
+    def __getitem__(self, index: int | slice) -> Module:
+        """One module, or for a slice a Sequential of the same modules."""
+        found = list(self._modules.values())[index]
+        return found if isinstance(found, Module) else Sequential(*found)
 
 
 class MSELoss(Module):

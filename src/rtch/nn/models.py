@@ -63,6 +63,8 @@ class MLPRegressor(Module):
         super().__init__()
         if activation not in ACTIVATIONS:
             raise ArgumentError(f"MLPRegressor: activation is one of {', '.join(ACTIVATIONS)}; got {activation!r}")
+        if not isinstance(hidden, Sequence) or isinstance(hidden, str):
+            raise ArgumentError(f"MLPRegressor: hidden must be a list of widths; got {hidden!r}", argument=hidden)
         if not hidden:
             raise ArgumentError("MLPRegressor: one hidden layer or more is needed; use LinearRegression for none")
         draw = generator if generator is not None else Generator(0)

@@ -35,6 +35,8 @@ class Module:
         if isinstance(value, (Parameter, Module)):
             if "_parameters" not in self.__dict__:
                 raise ArgumentError(f"{type(self).__name__}: call super().__init__() before setting {name!r}")
+            if isinstance(value, Module) and any(module is self for _, module in value.named_modules()):
+                raise ArgumentError(f"{type(self).__name__}.{name}: a module can't hold itself")
             for place in (self.__dict__, self._parameters, self._modules):
                 place.pop(name, None)
             if isinstance(value, Parameter):
@@ -90,23 +92,40 @@ class Module:
             below = [(f"{name}.{key}" if name else key, child) for key, child in module._modules.items()]
             stack.extend(reversed(below))
 
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """All parameters with dotted names; one that is shared comes once."""
-        seen: set[int] = set()
-        for prefix, module in self.named_modules():
+    def _named_places(self) -> Iterator[tuple[str, Parameter]]:
+        """Every place of a parameter with its dotted name, as PyTorch's state dictionaries count them: what is shared,
+        parameter or module, comes under each of its names."""
+        stack: list[tuple[str, Module]] = [("", self)]
+        while stack:
+            prefix, module = stack.pop()
             for name, parameter in module._parameters.items():
-                if id(parameter) not in seen:
-                    seen.add(id(parameter))
-                    yield (f"{prefix}.{name}" if prefix else name), parameter
+                yield prefix + name, parameter
+            stack.extend((f"{prefix}{key}.", child) for key, child in reversed(module._modules.items()))
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """All parameters with dotted names; one that is shared comes once, under its first name."""
+        seen: set[int] = set()
+        for name, parameter in self._named_places():
+            if id(parameter) not in seen:
+                seen.add(id(parameter))
+                yield name, parameter
 
     def parameters(self) -> Iterator[Parameter]:
         """All parameters, each once."""
         return (parameter for _, parameter in self.named_parameters())
 
     def apply(self, function: Callable[[Module], None]) -> Self:
-        """Call a function on every module, children before parents."""
-        for _, module in reversed(list(self.named_modules())):
-            function(module)
+        """Call a function on every module once, children in their order before their parent."""
+        below: list[tuple[Module, bool]] = [(self, False)]
+        seen: set[int] = set()
+        while below:
+            module, children_done = below.pop()
+            if children_done:
+                function(module)
+            elif id(module) not in seen:
+                seen.add(id(module))
+                below.append((module, True))
+                below.extend((child, False) for child in reversed(module._modules.values()))
         return self
 
     def train(self, mode: bool = True) -> Self:
@@ -125,7 +144,7 @@ class Module:
             parameter.grad = None
 
     def to(self, dtype: Any) -> Self:
-        """Cast every parameter to a floating dtype, in place of its value."""
+        """Cast every parameter and its gradient to a floating dtype, in place of its value."""
         from rtch.dtypes import as_dtype
         from rtch.errors import DTypeError
 
@@ -133,16 +152,15 @@ class Module:
         if not made.is_floating:
             raise DTypeError(f"to: a floating dtype is needed; got {made.name}", dtype=made)
         for parameter in self.parameters():
+            gradient = parameter.grad
             _set_value(parameter, parameter.detach().astype(made))
+            if gradient is not None:
+                parameter.grad = gradient.detach().astype(made)
         return self
 
     def state_dict(self) -> dict[str, Tensor]:
         """The value of every parameter by dotted name; training on does not change what was returned."""
-        return {
-            f"{prefix}.{name}" if prefix else name: parameter.detach()
-            for prefix, module in self.named_modules()
-            for name, parameter in module._parameters.items()
-        }
+        return {name: parameter.detach() for name, parameter in self._named_places()}
 
     def load_state_dict(self, state_dict: Mapping[str, Tensor], strict: bool = True) -> IncompatibleKeys:
         """Give every parameter the value of its name. All is checked before anything is set.
@@ -152,20 +170,16 @@ class Module:
             strict: refuse missing and unexpected names.
 
         Raises:
-            CheckpointError: names are missing or unexpected (all of them are listed).
+            CheckpointError: names are missing or unexpected (all of them are listed), or a value is no Tensor.
             CheckpointShapeError: a shape differs.
             CheckpointDTypeError: a dtype differs.
         """
-        own = {
-            f"{prefix}.{name}" if prefix else name: parameter
-            for prefix, module in self.named_modules()
-            for name, parameter in module._parameters.items()
-        }
+        own = dict(self._named_places())
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]
         if strict and (missing or unexpected):
             parts = [
-                f"{what} {', '.join(names)}"
+                f"{what} {', '.join(map(str, names))}"
                 for what, names in (("missing", missing), ("unexpected", unexpected))
                 if names
             ]
@@ -174,6 +188,11 @@ class Module:
             if name not in state_dict:
                 continue
             value = state_dict[name]
+            if not isinstance(value, Tensor):
+                raise CheckpointError(
+                    f"load_state_dict: {name} must be a Tensor of rtch; got {type(value).__name__}, use rtch.asarray",
+                    name=name,
+                )
             if value.shape != parameter.shape:
                 raise CheckpointShapeError(
                     f"load_state_dict: {name} has shape {list(parameter.shape)}; got {list(value.shape)}",
@@ -211,3 +230,5 @@ def _set_value(parameter: Tensor, value: Tensor) -> None:
     """Give the parameter a new value; memory is shared until one of the two is written to."""
     parameter._h, old = lib.rt_retain(value._h), parameter._h
     lib.rt_release(old)
+    if parameter._node is not None:
+        parameter._node.dtype = value.dtype.code
