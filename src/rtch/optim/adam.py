@@ -45,17 +45,17 @@ class Adam(Optimizer):
     def _check(self, options: Mapping[str, Any]) -> None:
         super()._check(options)
         betas = options["betas"]
-        if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+        two = isinstance(betas, (tuple, list)) and len(betas) == 2
+        if not two or not all(isinstance(beta, (int, float)) and 0 <= beta < 1 for beta in betas):
             raise OptimizerError(f"Adam: betas must be two numbers in [0, 1); got {betas!r}")
 
     def _update(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], options: dict[str, Any]) -> None:
         beta1, beta2 = options["betas"]
-        if not state:
-            state.update(step=0, exp_avg=zeros_like(parameter), exp_avg_sq=zeros_like(parameter))
-        step = state["step"] + 1
+        step = state.get("step", 0) + 1
         power1, power2 = self._powers(beta1, beta2, step)
         bias1, bias2 = 1 - power1, 1 - power2
-        mean, variance = state["exp_avg"], state["exp_avg_sq"]
+        mean = state["exp_avg"] if state else zeros_like(parameter)
+        variance = state["exp_avg_sq"] if state else zeros_like(parameter)
         status = lib.rt_adam_step(
             own(parameter),
             gradient._h,
@@ -69,7 +69,7 @@ class Adam(Optimizer):
             math.sqrt(bias2),
         )
         check(status, self, parameter, gradient, mean, variance)
-        state["step"] = step
+        state.update(step=step, exp_avg=mean, exp_avg_sq=variance)
 
     def _powers(self, beta1: float, beta2: float, step: int) -> tuple[float, float]:
         """beta1**step and beta2**step as running products, which have one right answer on every machine."""
@@ -80,15 +80,24 @@ class Adam(Optimizer):
             if power1 is None or power2 is None:
                 power1 = power2 = 1.0
                 for _ in range(step - 1):
+                    before = power1, power2
                     power1 *= beta1
                     power2 *= beta2
-            if len(known) > 64:
-                known.clear()
+                    if (power1, power2) == before:
+                        break  # near 0, where products no longer change
+            if len(known) > 256:
+                del known[next(iter(known))]  # the oldest
             found = known[beta1, beta2, step] = (power1 * beta1, power2 * beta2)
         return found
 
-    def _restore(self, entry: dict[str, Any]) -> dict[str, Any]:
+    def _restore(self, parameter: Tensor, entry: Mapping[str, Any]) -> dict[str, Any]:
         step = entry.get("step")
-        if not isinstance(step, int) or step < 0 or not {"exp_avg", "exp_avg_sq"} <= set(entry):
-            raise OptimizerError(f"Adam: state needs an integer step, exp_avg and exp_avg_sq; got {sorted(entry)}")
-        return entry
+        if isinstance(step, Tensor) and step.size == 1:
+            step = step.item()
+        if isinstance(step, bool) or not isinstance(step, (int, float)) or not 0 <= step < 2**63 or step != int(step):
+            raise OptimizerError(f"Adam: step must be a whole number from 0 up; got {step!r:.60}")
+        return {
+            "step": int(step),
+            "exp_avg": self._buffer(parameter, entry, "exp_avg"),
+            "exp_avg_sq": self._buffer(parameter, entry, "exp_avg_sq"),
+        }

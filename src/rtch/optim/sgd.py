@@ -54,28 +54,27 @@ class SGD(Optimizer):
     def _check(self, options: Mapping[str, Any]) -> None:
         super()._check(options)
         momentum, dampening = options["momentum"], options["dampening"]
-        if not 0 <= momentum < float("inf"):
-            raise OptimizerError(f"SGD: momentum must be finite and not negative; got {momentum!r}")
-        if not -float("inf") < dampening < float("inf"):
+        if not (isinstance(dampening, (int, float)) and -float("inf") < dampening < float("inf")):
             raise OptimizerError(f"SGD: dampening must be finite; got {dampening!r}")
         if options["nesterov"] and (momentum == 0 or dampening != 0):
             raise OptimizerError("SGD: nesterov needs a momentum and no dampening")
 
     def _update(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], options: dict[str, Any]) -> None:
         momentum = options["momentum"]
-        first = 0
-        buffer = ffi.NULL
+        first = False
+        header = ffi.NULL
         tensors = [parameter, gradient]
         if momentum != 0:
-            first = state.get("momentum_buffer") is None
-            if first:
-                state["momentum_buffer"] = zeros_like(parameter)
-            buffer = own(state["momentum_buffer"])
-            tensors.append(state["momentum_buffer"])
+            buffer = state.get("momentum_buffer")
+            first = buffer is None
+            if buffer is None:
+                buffer = zeros_like(parameter)
+            header = own(buffer)
+            tensors.append(buffer)
         status = lib.rt_sgd_step(
             own(parameter),
             gradient._h,
-            buffer,
+            header,
             first,
             options["lr"],
             momentum,
@@ -84,3 +83,10 @@ class SGD(Optimizer):
             options["nesterov"],
         )
         check(status, self, *tensors)
+        if first:
+            state["momentum_buffer"] = buffer
+
+    def _restore(self, parameter: Tensor, entry: Mapping[str, Any]) -> dict[str, Any]:
+        if entry.get("momentum_buffer") is None:
+            return {}
+        return {"momentum_buffer": self._buffer(parameter, entry, "momentum_buffer")}
