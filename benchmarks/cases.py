@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""What is measured: one function per case that makes the same work for each library that is installed.
+
+Used by bench_core.py (pytest-benchmark) and by ratios.py (the table of docs/performance.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import rtch
+from rtch import nn, optim
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+Work = dict[str, Callable[[], Any]]
+CASES: dict[str, Callable[[], Work]] = {}
+
+
+def case(name: str) -> Callable[[Callable[[], Work]], Callable[[], Work]]:
+    def enter(make: Callable[[], Work]) -> Callable[[], Work]:
+        CASES[name] = make
+        return make
+
+    return enter
+
+
+def _arrays(*shapes: tuple[int, ...]) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
+
+
+def _elementwise(
+    shapes: list[tuple[int, ...]], ours: Callable[..., Any], numpy: Callable[..., Any], torchs: Callable[..., Any]
+) -> Work:
+    arrays = _arrays(*shapes)
+    tensors = [rtch.asarray(a) for a in arrays]
+    work: Work = {"rtch": lambda: ours(*tensors), "numpy": lambda: numpy(*arrays)}
+    if torch is not None:
+        peers = [torch.from_numpy(a.copy()) for a in arrays]
+        work["torch"] = lambda: torchs(*peers)
+    return work
+
+
+def _simple(name: str, shapes: list[tuple[int, ...]], call: Callable[..., Any]) -> None:
+    """A case whose call reads the same for every library."""
+    CASES[name] = lambda: _elementwise(shapes, call, call, call)
+
+
+_simple("x + y, 8 floats", [(8,), (8,)], lambda x, y: x + y)
+_simple("x * 2, 8 floats", [(8,)], lambda x: x * 2.0)
+_simple("add 1024 x 1024", [(1024, 1024), (1024, 1024)], lambda x, y: x + y)
+_simple("row broadcast 1024 x 1024", [(1024, 1024), (1024,)], lambda x, y: x * y)
+_simple("divide 1024 x 1024", [(1024, 1024), (1024, 1024)], lambda x, y: x / y)
+_simple("sum 1024 x 1024", [(1024, 1024)], lambda x: x.sum())
+_simple("sum axis 0 1024 x 1024", [(1024, 1024)], lambda x: x.sum(0))
+_simple("sum axis 1 1024 x 1024", [(1024, 1024)], lambda x: x.sum(1))
+for _n in (32, 128, 512, 1024):
+    _simple(f"matmul {_n} x {_n}", [(_n, _n), (_n, _n)], lambda x, y: x @ y)
+
+
+@case("max axis 1 1024 x 1024")
+def _max() -> Work:
+    return _elementwise([(1024, 1024)], lambda x: x.max(1), lambda x: x.max(1), lambda x: x.amax(1))
+
+
+@case("tanh 1024 x 1024")
+def _tanh() -> Work:
+    return _elementwise([(1024, 1024)], rtch.tanh, np.tanh, lambda x: x.tanh())
+
+
+@case("sqrt 1024 x 1024")
+def _sqrt() -> Work:
+    return _elementwise([(1024, 1024)], lambda x: rtch.sqrt(x), np.sqrt, lambda x: x.sqrt())
+
+
+@case("x * y recorded, 8 floats")
+def _recorded() -> Work:
+    x, y = _arrays((8,), (8,))
+    leaf, other = rtch.asarray(x).requires_grad_(), rtch.asarray(y)
+    work: Work = {"rtch": lambda: leaf * other}
+    if torch is not None:
+        peer, peer_other = torch.tensor(x, requires_grad=True), torch.tensor(y)
+        work["torch"] = lambda: peer * peer_other
+    return work
+
+
+def _step(ours: nn.Module, make_peer: Callable[[], Any], n: int, features: int, name: str, lr: float) -> Work:
+    x, y = _arrays((n, features), (n, 1))
+    tx, ty = rtch.asarray(x), rtch.asarray(y)
+    optimizer = getattr(optim, name)(ours.parameters(), lr=lr)
+
+    def step() -> None:
+        loss = nn.functional.mse_loss(ours(tx), ty)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    work: Work = {"rtch": step}
+    if torch is not None:
+        peer = make_peer()
+        px, py = torch.tensor(x), torch.tensor(y)
+        peer_optimizer = getattr(torch.optim, name)(peer.parameters(), lr=lr)
+
+        def peer_step() -> None:
+            loss = torch.nn.functional.mse_loss(peer(px), py)
+            peer_optimizer.zero_grad()
+            loss.backward()
+            peer_optimizer.step()
+
+        work["torch"] = peer_step
+    return work
+
+
+@case("training step, linear regression 32 x 13, SGD")
+def _linear_step() -> Work:
+    return _step(nn.Linear(13, 1), lambda: torch.nn.Linear(13, 1), 32, 13, "SGD", 1e-3)
+
+
+@case("training step, MLP 64-64-1 batch 32, Adam")
+def _mlp_step() -> Work:
+    ours = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))
+
+    def peer() -> Any:
+        return torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Linear(64, 1))
+
+    return _step(ours, peer, 32, 64, "Adam", 1e-3)
