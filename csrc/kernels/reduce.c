@@ -39,62 +39,86 @@
 #define MIN_f64_NONE __builtin_inf()
 #define MIN_i64_NONE INT64_MAX
 
+#define ROUNDS 8 /* rows of one lane that reduce_cols takes at once; results don't depend on it */
+
 /* OP is SUM, MAX or MIN. LANES vectors hold the 32 lanes. */
-#define DEFINE_REDUCE(OP, D, T)                                                                                     \
-    static inline T OP##_##D##_one(T a, T b) {                                                                      \
-        const v##D r = OP##_##D(v_splat_##D(a), v_splat_##D(b));                                                    \
-        return r[0];                                                                                                \
-    }                                                                                                               \
-    static void OP##_##D##_combine(const char *a, const char *b, char *out, int64_t n) {                            \
-        const int64_t w = (int64_t)(sizeof(v##D) / sizeof(T));                                                      \
-        int64_t i = 0;                                                                                              \
-        for (; i + w <= n; i += w) {                                                                                \
-            const int64_t at = i * (int64_t)sizeof(T);                                                              \
-            const v##D x = (v##D) * (const v##D##_any *)(a + at), y = (v##D) * (const v##D##_any *)(b + at);        \
-            *(v##D##_any *)(out + at) = (v##D##_any)(OP##_##D(x, y));                                               \
-        }                                                                                                           \
-        for (; i < n; i++) ((T *)out)[i] = OP##_##D##_one(((const T *)a)[i], ((const T *)b)[i]);                    \
-    }                                                                                                               \
-    static void OP##_##D##_run(const char *x, int64_t n, char *out) {                                               \
-        enum { W = sizeof(v##D) / sizeof(T), N_V = RT_SUM_LANES / W };                                              \
-        v##D acc[N_V];                                                                                              \
-        T lane[RT_SUM_LANES];                                                                                       \
-        for (int v = 0; v < N_V; v++) acc[v] = v_splat_##D(OP##_##D##_NONE);                                        \
-        int64_t i = 0;                                                                                              \
-        for (; i + RT_SUM_LANES <= n; i += RT_SUM_LANES)                                                            \
-            for (int v = 0; v < N_V; v++) {                                                                         \
-                const v##D y = (v##D) * (const v##D##_any *)(x + (i + v * W) * (int64_t)sizeof(T));                 \
-                acc[v] = OP##_##D(acc[v], y);                                                                       \
-            }                                                                                                       \
-        if (i < n) {                                                                                                \
-            for (int l = 0; l < RT_SUM_LANES; l++) lane[l] = OP##_##D##_NONE;                                       \
-            memcpy(lane, x + i * (int64_t)sizeof(T), (size_t)(n - i) * sizeof(T));                                  \
-            for (int v = 0; v < N_V; v++) {                                                                         \
-                const v##D y = (v##D) * (const v##D##_any *)(lane + v * W);                                         \
-                acc[v] = OP##_##D(acc[v], y);                                                                       \
-            }                                                                                                       \
-        }                                                                                                           \
-        for (int half = N_V / 2; half > 0; half /= 2)                                                               \
-            for (int v = 0; v < half; v++) acc[v] = OP##_##D(acc[v], acc[v + half]);                                \
-        memcpy(lane, acc, sizeof(v##D));                                                                            \
-        for (int half = W / 2; half > 0; half /= 2)                                                                 \
-            for (int l = 0; l < half; l++) lane[l] = OP##_##D##_one(lane[l], lane[l + half]);                       \
-        memcpy(out, lane, sizeof(T));                                                                               \
-    }                                                                                                               \
-    static void OP##_##D##_cols(const char *x, int64_t stride_row, int64_t n, int64_t n_cols, char *out,            \
-                                char *scratch) {                                                                    \
-        const int64_t width = n_cols * (int64_t)sizeof(T);                                                          \
-        const int64_t n_lanes = n < RT_SUM_LANES ? n : RT_SUM_LANES;                                                \
-        for (int64_t l = 0; l < n_lanes; l++) {                                                                     \
-            char *acc = scratch + l * width;                                                                        \
-            memcpy(acc, x + l * stride_row, (size_t)width);                                                         \
-            for (int64_t i = l + RT_SUM_LANES; i < n; i += RT_SUM_LANES)                                            \
-                OP##_##D##_combine(acc, x + i * stride_row, acc, n_cols);                                           \
-        }                                                                                                           \
-        for (int64_t half = RT_SUM_LANES / 2; half > 0; half /= 2)                                                  \
-            for (int64_t l = 0; l < half && l + half < n_lanes; l++)                                                \
-                OP##_##D##_combine(scratch + l * width, scratch + (l + half) * width, scratch + l * width, n_cols); \
-        memcpy(out, scratch, (size_t)width);                                                                        \
+#define DEFINE_REDUCE(OP, D, T)                                                                                      \
+    static inline T OP##_##D##_one(T a, T b) {                                                                       \
+        const v##D r = OP##_##D(v_splat_##D(a), v_splat_##D(b));                                                     \
+        return r[0];                                                                                                 \
+    }                                                                                                                \
+    static void OP##_##D##_combine(const char *a, const char *b, char *out, int64_t n) {                             \
+        const int64_t w = (int64_t)(sizeof(v##D) / sizeof(T));                                                       \
+        int64_t i = 0;                                                                                               \
+        for (; i + w <= n; i += w) {                                                                                 \
+            const int64_t at = i * (int64_t)sizeof(T);                                                               \
+            const v##D x = (v##D) * (const v##D##_any *)(a + at), y = (v##D) * (const v##D##_any *)(b + at);         \
+            *(v##D##_any *)(out + at) = (v##D##_any)(OP##_##D(x, y));                                                \
+        }                                                                                                            \
+        for (; i < n; i++) ((T *)out)[i] = OP##_##D##_one(((const T *)a)[i], ((const T *)b)[i]);                     \
+    }                                                                                                                \
+    static void OP##_##D##_run(const char *x, int64_t n, char *out) {                                                \
+        enum { W = sizeof(v##D) / sizeof(T), N_V = RT_SUM_LANES / W };                                               \
+        v##D acc[N_V];                                                                                               \
+        T lane[RT_SUM_LANES];                                                                                        \
+        for (int v = 0; v < N_V; v++) acc[v] = v_splat_##D(OP##_##D##_NONE);                                         \
+        int64_t i = 0;                                                                                               \
+        for (; i + RT_SUM_LANES <= n; i += RT_SUM_LANES)                                                             \
+            for (int v = 0; v < N_V; v++) {                                                                          \
+                const v##D y = (v##D) * (const v##D##_any *)(x + (i + v * W) * (int64_t)sizeof(T));                  \
+                acc[v] = OP##_##D(acc[v], y);                                                                        \
+            }                                                                                                        \
+        if (i < n) {                                                                                                 \
+            for (int l = 0; l < RT_SUM_LANES; l++) lane[l] = OP##_##D##_NONE;                                        \
+            memcpy(lane, x + i * (int64_t)sizeof(T), (size_t)(n - i) * sizeof(T));                                   \
+            for (int v = 0; v < N_V; v++) {                                                                          \
+                const v##D y = (v##D) * (const v##D##_any *)(lane + v * W);                                          \
+                acc[v] = OP##_##D(acc[v], y);                                                                        \
+            }                                                                                                        \
+        }                                                                                                            \
+        for (int half = N_V / 2; half > 0; half /= 2)                                                                \
+            for (int v = 0; v < half; v++) acc[v] = OP##_##D(acc[v], acc[v + half]);                                 \
+        memcpy(lane, acc, sizeof(v##D));                                                                             \
+        for (int half = W / 2; half > 0; half /= 2)                                                                  \
+            for (int l = 0; l < half; l++) lane[l] = OP##_##D##_one(lane[l], lane[l + half]);                        \
+        memcpy(out, lane, sizeof(T));                                                                                \
+    }                                                                                                                \
+    /* acc[c] takes x[c] of `rounds` rows, one after another. */                                                     \
+    static void OP##_##D##_rows(char *acc, const char *x, int64_t stride, int rounds, int64_t n_cols) {              \
+        const int64_t w = (int64_t)(sizeof(v##D) / sizeof(T));                                                       \
+        int64_t c = 0;                                                                                               \
+        for (; c + w <= n_cols; c += w) {                                                                            \
+            const int64_t at = c * (int64_t)sizeof(T);                                                               \
+            v##D sum = (v##D) * (const v##D##_any *)(acc + at);                                                      \
+            for (int i = 0; i < rounds; i++) {                                                                       \
+                const v##D y = (v##D) * (const v##D##_any *)(x + i * stride + at);                                   \
+                sum = OP##_##D(sum, y);                                                                              \
+            }                                                                                                        \
+            *(v##D##_any *)(acc + at) = (v##D##_any)sum;                                                             \
+        }                                                                                                            \
+        for (; c < n_cols; c++) {                                                                                    \
+            T *sum = (T *)acc + c;                                                                                   \
+            for (int i = 0; i < rounds; i++)                                                                         \
+                *sum = OP##_##D##_one(*sum, *(const T *)(x + i * stride + c * (int64_t)sizeof(T)));                  \
+        }                                                                                                            \
+    }                                                                                                                \
+    static void OP##_##D##_cols(const char *x, int64_t stride_row, int64_t n, int64_t n_cols, char *out,             \
+                                char *scratch) {                                                                     \
+        const int64_t width = n_cols * (int64_t)sizeof(T), round = RT_SUM_LANES * stride_row;                        \
+        const int64_t n_lanes = n < RT_SUM_LANES ? n : RT_SUM_LANES;                                                 \
+        for (int64_t l = 0; l < n_lanes; l++) memcpy(scratch + l * width, x + l * stride_row, (size_t)width);        \
+        /* ROUNDS rows of a lane at once: as many streams as a prefetcher follows, and few passes over the lanes. */ \
+        int64_t i = RT_SUM_LANES;                                                                                    \
+        for (; i + ROUNDS * RT_SUM_LANES <= n; i += ROUNDS * RT_SUM_LANES)                                           \
+            for (int64_t l = 0; l < n_lanes; l++)                                                                    \
+                OP##_##D##_rows(scratch + l * width, x + (i + l) * stride_row, round, ROUNDS, n_cols);               \
+        for (; i < n; i += RT_SUM_LANES)                                                                             \
+            for (int64_t l = 0; l < n_lanes && i + l < n; l++)                                                       \
+                OP##_##D##_rows(scratch + l * width, x + (i + l) * stride_row, round, 1, n_cols);                    \
+        for (int64_t half = RT_SUM_LANES / 2; half > 0; half /= 2)                                                   \
+            for (int64_t l = 0; l < half && l + half < n_lanes; l++)                                                 \
+                OP##_##D##_combine(scratch + l * width, scratch + (l + half) * width, scratch + l * width, n_cols);  \
+        memcpy(out, scratch, (size_t)width);                                                                         \
     }
 
 DEFINE_REDUCE(SUM, f32, float)

@@ -15,7 +15,7 @@
 #include "runtime.h"
 
 #define MAX_LEVELS 44 /* 2^44 blocks */
-#define TILE 256      /* columns at once */
+#define TILE 1024     /* columns at once */
 
 typedef struct {
     int64_t shape, stride;
@@ -119,7 +119,10 @@ static void reduce_results(void *ctx, int64_t begin, int64_t end) {
 static void reduce_columns(void *ctx, int64_t begin, int64_t end) {
     rt_reduction *r = ctx;
     const int64_t n_cols = r->kept[r->n_kept - 1].shape, stride = r->reduced[0].stride;
-    char *scratch = malloc((size_t)((RT_SUM_LANES + MAX_LEVELS + 1) * TILE * r->itemsize));
+    const int64_t tile = n_cols < TILE ? n_cols : TILE;
+    int64_t n_levels = 2; /* subtrees that can wait at once, and the block at hand */
+    for (int64_t n_blocks = r->n / RT_SUM_BLOCK; n_blocks > 0; n_blocks >>= 1) n_levels++;
+    char *scratch = malloc((size_t)((RT_SUM_LANES + n_levels) * tile * r->itemsize));
     if (!scratch) {
         __atomic_store_n(&r->status, RT_ERR_ALLOC, __ATOMIC_RELAXED);
         return;
@@ -127,9 +130,9 @@ static void reduce_columns(void *ctx, int64_t begin, int64_t end) {
     while (begin < end) {
         const int64_t column = begin % n_cols;
         int64_t width = n_cols - column < end - begin ? n_cols - column : end - begin;
-        if (width > TILE) width = TILE;
+        if (width > tile) width = tile;
         const char *x = r->data + offset_of(r->kept, r->n_kept, begin);
-        rt_tree tree = {r, width, 0, 0, scratch + RT_SUM_LANES * TILE * r->itemsize};
+        rt_tree tree = {r, width, 0, 0, scratch + RT_SUM_LANES * tile * r->itemsize};
         for (int64_t row = 0; row < r->n; row += RT_SUM_BLOCK) {
             const int64_t n = r->n - row < RT_SUM_BLOCK ? r->n - row : RT_SUM_BLOCK;
             r->cols(x + row * stride, stride, n, width, top(&tree), scratch);
