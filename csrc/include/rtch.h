@@ -112,6 +112,8 @@ rt_tensor *rt_index_add(const rt_tensor *a, int axis, const rt_tensor *index, co
    row-major copy (copy-on-write). On NULL t is still the caller's. The others return a status and write
    nothing unless it is RT_OK. */
 rt_tensor *rt_unshare(rt_tensor *t);
+/* rt_unshare for callers that release t themselves, later: another thread may be in a call on it. */
+rt_tensor *rt_own(rt_tensor *t);
 int rt_assign(rt_tensor *t, int n, const int64_t *spec, const rt_tensor *value);
 int rt_binary_inplace(int op, rt_tensor *t, const rt_tensor *b);
 int rt_sgd_step(rt_tensor *p, const rt_tensor *g, rt_tensor *buf, int first, double lr, double momentum,

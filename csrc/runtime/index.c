@@ -70,7 +70,8 @@ rt_tensor *rt_take(const rt_tensor *a, const rt_tensor *index, int axis) {
         const int ndim = slice_layout(out, axis, kept, strides[0]);
         const int64_t to = rt_t_strides(out)[axis], from = rt_t_strides(a)[axis];
         const int64_t *i = (const int64_t *)dense->data;
-        const int64_t row = axis == 0 && a->contiguous ? from : 0; /* whole adjacent rows */
+        /* Whole adjacent rows; not by the stride, which an axis of size one may have any of. */
+        const int64_t row = axis == 0 && a->contiguous ? a->numel / size * rt_itemsize(a->dtype) : 0;
         for (int64_t j = 0; j < dense->numel; j++) {
             char *const data[2] = {out->data + j * to, a->data + (i[j] < 0 ? i[j] + size : i[j]) * from};
             if (row) memcpy(data[0], data[1], (size_t)row);

@@ -207,6 +207,8 @@ rt_tensor *rt_arange(int dtype, int64_t n, double start, double step, int64_t is
 rt_tensor *rt_from_memory(int dtype, int ndim, const int64_t *shape, const void *data) {
     rt_tensor *out = rt_new(dtype, ndim, shape);
     if (out && out->numel > 0) memcpy(out->data, data, (size_t)out->storage->nbytes);
+    if (out && dtype == RT_BOOL) /* kernels count on bytes of 0 and 1 */
+        for (int64_t i = 0; i < out->numel; i++) out->data[i] = out->data[i] != 0;
     return out;
 }
 

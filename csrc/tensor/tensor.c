@@ -169,13 +169,17 @@ int rt_overlaps_itself(const rt_tensor *t) {
     return 0;
 }
 
-rt_tensor *rt_unshare(rt_tensor *t) {
+rt_tensor *rt_own(rt_tensor *t) {
     if (__atomic_load_n(&t->n_refs, __ATOMIC_ACQUIRE) == 1 &&
         __atomic_load_n(&t->storage->n_refs, __ATOMIC_ACQUIRE) == 1 && !rt_overlaps_itself(t))
         return t;
     rt_tensor *own = rt_copy(t);
-    if (!own) return NULL;
-    __atomic_add_fetch(&copies_made, 1, __ATOMIC_RELAXED);
-    rt_release(t);
+    if (own) __atomic_add_fetch(&copies_made, 1, __ATOMIC_RELAXED);
+    return own;
+}
+
+rt_tensor *rt_unshare(rt_tensor *t) {
+    rt_tensor *own = rt_own(t);
+    if (own && own != t) rt_release(t);
     return own;
 }
