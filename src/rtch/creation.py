@@ -10,7 +10,7 @@ from rtch._c import failure, ffi, lib
 from rtch.dtypes import DType, as_dtype, bool_, float32, float64, int64, of_python_scalar
 from rtch.errors import ArgumentError, DTypeError
 from rtch.ops.row import F
-from rtch.tensor import Tensor, snapshot, wrap
+from rtch.tensor import Tensor, need_tensors, snapshot, wrap
 
 _ARRAY_TYPES = {bool_: "b", int64: "q", float32: "d", float64: "d"}
 
@@ -53,8 +53,6 @@ def asarray(obj: Any, /, *, dtype: Any = None, copy: bool | None = None) -> Tens
     shape = _nested_shape(obj)
     flat: list[Any] = []
     _flatten(obj, shape, 0, flat)
-    if any(isinstance(value, Tensor) for value in flat):
-        flat = [value.item() if isinstance(value, Tensor) else value for value in flat]
     if not all(isinstance(value, (bool, int, float)) for value in flat):
         flat = [_scalar(value) for value in flat]
     if wanted is None:
@@ -63,12 +61,27 @@ def asarray(obj: Any, /, *, dtype: Any = None, copy: bool | None = None) -> Tens
     return _from_flat(flat, shape, wanted)
 
 
-def _scalar(value: Any) -> Any:
-    if not isinstance(value, (bool, int, float)) and hasattr(value, "item"):
+def _scalar(value: Any, where: str = "asarray") -> Any:
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()
     if isinstance(value, (bool, int, float)):
         return value
-    raise ArgumentError(f"asarray: every element must be a real number; got {value!r}", argument=value)
+    if getattr(value, "shape", None):
+        got = f"{type(value).__name__} of shape {list(value.shape)}; join arrays with rtch.stack"
+    else:
+        got = " ".join(f"{value!r:.60}".split())
+    raise ArgumentError(f"{where}: real numbers are needed; got {got}", argument=value)
+
+
+def _nearest32(value: float) -> float:
+    """The float32 nearest to a Python integer, which a float64 on the way could miss by rounding twice."""
+    if not isinstance(value, int) or value.bit_length() <= 53:  # a float64 holds it
+        return value
+    spare = value.bit_length() - 24
+    high, rest = divmod(abs(value), 1 << spare)
+    half = 1 << spare - 1
+    high += rest > half or (rest == half and high & 1)
+    return float(high << spare) if value > 0 else -float(high << spare)
 
 
 def _nested_shape(obj: Any) -> tuple[int, ...]:
@@ -76,7 +89,7 @@ def _nested_shape(obj: Any) -> tuple[int, ...]:
     while isinstance(obj, (list, tuple)):
         shape.append(len(obj))
         if len(shape) > 32:
-            raise ArgumentError("asarray: at most 32 dimensions", argument=len(shape))
+            raise ArgumentError("asarray: at most 32 dimensions; got more", argument=len(shape))
         if not obj:
             break
         obj = obj[0]
@@ -86,12 +99,16 @@ def _nested_shape(obj: Any) -> tuple[int, ...]:
 def _flatten(obj: Any, shape: tuple[int, ...], depth: int, flat: list[Any]) -> None:
     if depth == len(shape):
         if isinstance(obj, (list, tuple)):
-            raise ArgumentError("asarray: nested lists must be rectangular", argument=shape)
+            raise ArgumentError(
+                f"asarray: nested lists must be rectangular; got a list at depth {depth} where a number was due",
+                argument=shape,
+            )
         flat.append(obj)
         return
     if not isinstance(obj, (list, tuple)) or len(obj) != shape[depth]:
         raise ArgumentError(
-            f"asarray: nested lists must be rectangular; got {obj!r:.60} where {shape[depth]} items were due",
+            f"asarray: nested lists must be rectangular; got {type(obj).__name__} at depth {depth} where "
+            f"{shape[depth]} items were due",
             argument=shape,
         )
     for item in obj:
@@ -108,12 +125,13 @@ def _from_flat(flat: list[Any], shape: tuple[int, ...], dtype: DType) -> Tensor:
         try:
             data, made = ffi.new("int64_t[]", [int(v) for v in flat]), int64
         except OverflowError as error:
-            raise ArgumentError("asarray: an integer of more than 64 bits", argument=flat) from error
+            worst = max((int(v) for v in flat), key=abs)
+            raise ArgumentError(f"asarray: integers of 64 bits are needed; got {worst}", argument=worst) from error
     else:
         try:
-            data, made = ffi.new("double[]", flat), float64
+            data, made = ffi.new("double[]", [_nearest32(v) for v in flat] if dtype is float32 else flat), float64
         except OverflowError as error:
-            raise ArgumentError("asarray: an integer too large for a float", argument=flat) from error
+            raise ArgumentError("asarray: an integer is too large for a float; got more than 1e308") from error
     out = wrap(_check("asarray", lib.rt_from_memory(made.code, len(shape), shape, data), shape))
     return out if made is dtype else wrap(_check("asarray", lib.rt_cast(out._h, dtype.code), shape))
 
@@ -125,6 +143,8 @@ def _from_numpy(obj: Any, dtype: DType | None) -> Tensor:
     if array.dtype.byteorder == ">":
         array = array.astype(array.dtype.newbyteorder("="))
     source = as_dtype(array.dtype)
+    if dtype is int64 and source.is_floating:
+        raise DTypeError(f"asarray: {source.name} does not fit in int64; use astype to truncate", dtype=source)
     array = numpy.ascontiguousarray(array).reshape(array.shape)
     data = ffi.from_buffer(array) if array.size else ffi.NULL
     out = wrap(_check("asarray", lib.rt_from_memory(source.code, array.ndim, array.shape, data), array.shape))
@@ -160,7 +180,7 @@ _OUT_OF_MEMORY = "memory for this shape could not be had"
 def _filled(shape: tuple[int, ...], value: Any, dtype: DType) -> Tensor:
     if dtype.kind == "f":
         try:
-            f, i = float(value), 0
+            f, i = float(_nearest32(value) if dtype is float32 else value), 0
         except OverflowError as error:
             raise ArgumentError(f"full: an integer too large for a float; got {value}", argument=value) from error
     else:
@@ -179,7 +199,7 @@ def full(shape: Any, fill_value: Any, *, dtype: Any = None) -> Tensor:
         ArgumentError: a negative size, or a shape of too many elements.
         AllocationError: memory could not be had.
     """
-    value = _scalar(fill_value)
+    value = _scalar(fill_value, "full")
     return _filled(shape_of("full", shape), value, of_python_scalar(value) if dtype is None else as_dtype(dtype))
 
 
@@ -201,16 +221,19 @@ def ones(shape: Any, *, dtype: Any = None) -> Tensor:
 
 def full_like(x: Tensor, /, fill_value: Any, *, dtype: Any = None) -> Tensor:
     """`full` with the shape and, unless given, the dtype of x."""
+    need_tensors("full_like", x)
     return full(x.shape, fill_value, dtype=dtype or x.dtype)
 
 
 def zeros_like(x: Tensor, /, *, dtype: Any = None) -> Tensor:
     """`zeros` with the shape and, unless given, the dtype of x."""
+    need_tensors("zeros_like", x)
     return zeros(x.shape, dtype=dtype or x.dtype)
 
 
 def ones_like(x: Tensor, /, *, dtype: Any = None) -> Tensor:
     """`ones` with the shape and, unless given, the dtype of x."""
+    need_tensors("ones_like", x)
     return ones(x.shape, dtype=dtype or x.dtype)
 
 
@@ -220,20 +243,24 @@ def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype
     Raises:
         ArgumentError: step is zero or a bound is not finite.
     """
-    first, last = (0, start) if stop is None else (start, stop)
+    bounds = (0, start, step) if stop is None else (start, stop, step)
+    first, last, step = (_scalar(v, "arange") for v in bounds)
     whole = all(isinstance(v, int) for v in (first, last, step))
     made = (int64 if whole else float32) if dtype is None else as_dtype(dtype)
+    got = f"got {first}, {last}, {step}"
     if step == 0 or any(v - v != 0 for v in (first, last, step)):
-        raise ArgumentError(f"arange: finite bounds and a step other than 0 are needed; got {first}, {last}, {step}")
+        raise ArgumentError(f"arange: finite bounds and a step other than 0 are needed; {got}")
+    if any(isinstance(v, int) and not -(2**63) <= v < 2**63 for v in (first, last, step)):
+        raise ArgumentError(f"arange: integers of 64 bits are needed; {got}")
+    if made.kind != "f" and not all(float(v).is_integer() for v in (first, step)):
+        raise DTypeError(f"arange: start and step must be whole for {made.name}; {got}", dtype=made)
     if whole:
-        n = len(range(int(first), int(last), int(step)))
-        if not all(-(2**63) <= int(v) < 2**63 for v in (first, last, step)):
-            raise ArgumentError(f"arange: integers of 64 bits are needed; got {first}, {last}, {step}")
+        n = max(0, -((first - last) // step))
     else:
         span = (last - first) / step
-        n = max(0, int(span) + (1 if span > int(span) else 0))
+        n = 2**60 if span >= 2**60 else max(0, int(span) + (1 if span > int(span) else 0))
     if n >= 2**60:
-        raise ArgumentError(f"arange: too many elements; got {n}", argument=n)
+        raise ArgumentError(f"arange: fewer than 2**60 elements are needed; {got}", argument=step)
     integers = (int(first), int(step)) if made.kind != "f" else (0, 0)
     return wrap(_check("arange", lib.rt_arange(made.code, n, float(first), float(step), *integers), (n,)))
 

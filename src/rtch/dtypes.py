@@ -48,8 +48,8 @@ def as_dtype(value: object) -> DType:
     if isinstance(value, DType):
         return value
     name = value if isinstance(value, str) else getattr(value, "name", None)
-    if name is None:
-        name = {bool: "bool", int: "int64", float: "float32"}.get(value)  # type: ignore[call-overload]
+    if isinstance(value, type):  # bool, int, float and NumPy's scalar types
+        name = {bool: "bool", int: "int64", float: "float32"}.get(value, value.__name__.rstrip("_"))
     found = BY_NAME.get(name) if isinstance(name, str) else None
     if found is None:
         raise DTypeError(f"dtype: one of {', '.join(BY_NAME)} is needed; got {value!r}", dtype=value)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -10,10 +11,21 @@ from typing import Any
 from rtch._c import failure, lib
 from rtch.creation import asarray, ones_like, shape_of, zeros
 from rtch.dtypes import as_dtype, int64
-from rtch.errors import ArgumentError, BroadcastError, DimensionError
+from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
 from rtch.ops.row import F
 from rtch.ops.table import BY_NAME
-from rtch.tensor import Tensor, assign, axes_mask, normalize_axis, reduce, snapshot, structure, where, wrap
+from rtch.tensor import (
+    Tensor,
+    assign,
+    axes_mask,
+    need_tensors,
+    normalize_axis,
+    reduce,
+    snapshot,
+    structure,
+    where,
+    wrap,
+)
 
 _MATMUL = BY_NAME["matmul"]
 _PERMUTE = BY_NAME["permute_dims"]
@@ -31,6 +43,7 @@ def astype(x: Tensor, dtype: Any, /, *, copy: bool = True) -> Tensor:
     Raises:
         DTypeError: a dtype that rtch does not compute with.
     """
+    need_tensors("astype", x)
     made = as_dtype(dtype)
     if made is x.dtype:
         if not copy:
@@ -45,8 +58,14 @@ def reshape(x: Tensor, /, shape: Any) -> Tensor:
     Raises:
         ArgumentError: the number of elements differs.
     """
+    need_tensors("reshape", x)
     sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
-    h = lib.rt_reshape(x._h, len(sizes), sizes) if len(sizes) <= 32 else None
+    try:
+        h = lib.rt_reshape(x._h, len(sizes), sizes) if len(sizes) <= 32 else None
+    except (TypeError, OverflowError) as error:
+        raise ArgumentError(f"reshape: a shape of integers is needed; got {shape!r}", argument=shape) from error
+    if not h and len(sizes) <= 32 and lib.rt_last_status() == lib.RT_ERR_ALLOC:
+        raise failure("reshape", x)
     if not h:
         raise ArgumentError(
             f"reshape: {x.size} elements do not fill the shape; got {list(x.shape)} to {list(sizes)}",
@@ -61,10 +80,15 @@ def permute_dims(x: Tensor, /, axes: Sequence[int]) -> Tensor:
     Raises:
         DimensionError: axes is not a permutation of the dimensions.
     """
-    order = tuple(axes)
-    if sorted(a % x.ndim if -x.ndim <= a < x.ndim else -1 for a in order) != list(range(x.ndim)):
-        raise DimensionError(f"permute_dims: a permutation of {x.ndim} axes is needed; got {order}", axes=order)
-    order = tuple(a % x.ndim for a in order)
+    need_tensors("permute_dims", x)
+    n = x.ndim
+    try:
+        order = tuple(operator.index(a) for a in axes)
+    except TypeError as error:
+        raise DimensionError(f"permute_dims: a sequence of {n} axes is needed; got {axes!r}", axes=axes) from error
+    if sorted(a % n if -n <= a < n else -1 for a in order) != list(range(n)):
+        raise DimensionError(f"permute_dims: a permutation of {n} axes is needed; got {order}", axes=order)
+    order = tuple(a % n for a in order)
     return structure(_PERMUTE, lib.rt_permute(x._h, len(order), order), (x,), _attrs(axes=order))
 
 
@@ -79,6 +103,7 @@ def broadcast_to(x: Tensor, /, shape: Any) -> Tensor:
     Raises:
         BroadcastError: the shape can't be had that way.
     """
+    need_tensors("broadcast_to", x)
     sizes = shape_of("broadcast_to", shape)
     h = lib.rt_broadcast_to(x._h, len(sizes), sizes)
     if not h:
@@ -92,6 +117,7 @@ def sum_to(x: Tensor, /, shape: Any) -> Tensor:
     Raises:
         BroadcastError: `shape` does not broadcast to x's shape.
     """
+    need_tensors("sum_to", x)
     sizes = shape_of("sum_to", shape)
     h = lib.rt_sum_to(x._h, len(sizes), sizes)
     if not h:
@@ -105,6 +131,7 @@ def expand_dims(x: Tensor, /, *, axis: int = 0) -> Tensor:
     Raises:
         DimensionError: axis out of range.
     """
+    need_tensors("expand_dims", x)
     at = normalize_axis("expand_dims", axis, x.ndim + 1)
     return reshape(x, (*x.shape[:at], 1, *x.shape[at:]))
 
@@ -116,6 +143,7 @@ def squeeze(x: Tensor, /, axis: int | tuple[int, ...]) -> Tensor:
         DimensionError: axis out of range.
         ArgumentError: an axis whose size is not one.
     """
+    need_tensors("squeeze", x)
     mask = axes_mask("squeeze", axis, x.ndim)
     if any(mask >> d & 1 and size != 1 for d, size in enumerate(x.shape)):
         raise ArgumentError(f"squeeze: only axes of size one go; got axis {axis} of shape {list(x.shape)}", axis=axis)
@@ -124,8 +152,19 @@ def squeeze(x: Tensor, /, axis: int | tuple[int, ...]) -> Tensor:
 
 def flip(x: Tensor, /, *, axis: int | tuple[int, ...] | None = None) -> Tensor:
     """Elements in reverse order along axes, all of them by default; a view with negative strides."""
+    need_tensors("flip", x)
     mask = axes_mask("flip", axis, x.ndim)
     return x[tuple(slice(None, None, -1) if mask >> d & 1 else slice(None) for d in range(x.ndim))]
+
+
+def _parts(where_: str, arrays: Any) -> tuple[Tensor, ...]:
+    if not isinstance(arrays, (list, tuple, Tensor)):
+        raise ArgumentError(f"{where_}: a list of tensors is needed; got {type(arrays).__name__}", argument=arrays)
+    parts = tuple(arrays)
+    need_tensors(where_, *parts)
+    if not parts:
+        raise ArgumentError(f"{where_}: one tensor or more is needed; got none", argument=arrays)
+    return parts
 
 
 def concat(arrays: Sequence[Tensor], /, *, axis: int | None = 0) -> Tensor:
@@ -135,9 +174,7 @@ def concat(arrays: Sequence[Tensor], /, *, axis: int | None = 0) -> Tensor:
         ArgumentError: no tensors.
         BroadcastError: the other axes differ.
     """
-    parts = tuple(arrays)
-    if not parts:
-        raise ArgumentError("concat: one tensor or more is needed; got none")
+    parts = _parts("concat", arrays)
     if axis is None:
         parts, axis = tuple(reshape(part, (-1,)) for part in parts), 0
     at = normalize_axis("concat", axis, parts[0].ndim)
@@ -163,10 +200,11 @@ def stack(arrays: Sequence[Tensor], /, *, axis: int = 0) -> Tensor:
         ArgumentError: no tensors.
         BroadcastError: the shapes differ.
     """
-    parts = tuple(arrays)
+    parts = _parts("stack", arrays)
     if any(part.shape != parts[0].shape for part in parts):
         raise BroadcastError(f"stack: shapes must agree; got {[list(part.shape) for part in parts]}")
-    return concat([expand_dims(part, axis=axis) for part in parts], axis=axis)
+    at = normalize_axis("stack", axis, parts[0].ndim + 1)
+    return concat([expand_dims(part, axis=at) for part in parts], axis=at)
 
 
 def take(x: Tensor, indices: Any, /, *, axis: int | None = None) -> Tensor:
@@ -181,10 +219,11 @@ def take(x: Tensor, indices: Any, /, *, axis: int | None = None) -> Tensor:
         DimensionError: an index or the axis out of range.
         DTypeError: indices are not int64.
     """
+    need_tensors("take", x)
     if axis is None and x.ndim != 1:
         raise DimensionError(f"take: axis is needed for {x.ndim} dimensions", ndim=x.ndim)
     at = normalize_axis("take", axis or 0, x.ndim)
-    index = _indices(indices)
+    index = _indices("take", indices)
     h = lib.rt_take(x._h, index._h, at)
     if not h:
         raise failure("take", x, index)
@@ -203,18 +242,22 @@ def index_add(x: Tensor, indices: Any, y: Tensor, /, *, axis: int = 0) -> Tensor
         BroadcastError: y's shape does not fit.
         DimensionError: an index or the axis out of range.
     """
+    need_tensors("index_add", x, y)
     at = normalize_axis("index_add", axis, x.ndim)
-    index = _indices(indices)
+    index = _indices("index_add", indices)
     h = lib.rt_index_add(x._h, at, index._h, y._h)
     if not h:
         raise failure("index_add", x, index, y)
     return structure(BY_NAME["index_add"], h, (x, y), _attrs(indices=index, axis=at))
 
 
-def _indices(indices: Any) -> Tensor:
-    if isinstance(indices, Tensor):
-        return snapshot(indices)
-    return asarray(indices, dtype=int64)
+def _indices(where_: str, indices: Any) -> Tensor:
+    made = snapshot(indices) if isinstance(indices, Tensor) else asarray(indices)
+    if made.dtype is not int64:
+        if made.size:
+            raise DTypeError(f"{where_}: int64 indices are needed; got {made.dtype.name}", dtype=made.dtype)
+        made = astype(made, int64)  # an empty list
+    return made
 
 
 def matmul(x: Tensor, y: Tensor, /) -> Tensor:
@@ -228,7 +271,12 @@ def matmul(x: Tensor, y: Tensor, /) -> Tensor:
         DimensionError: a 0-d operand.
         DTypeError: bool operands.
     """
-    return structure(_MATMUL, lib.rt_matmul(x._h, y._h), (x, y))
+    try:
+        h = lib.rt_matmul(x._h, y._h)
+    except AttributeError:
+        need_tensors("matmul", x, y)
+        raise
+    return structure(_MATMUL, h, (x, y))
 
 
 # What gradients need ------------------------------------------------------------------------------------------------

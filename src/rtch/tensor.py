@@ -8,8 +8,11 @@ anybody else could see it. `rtch.autograd` fills the slot `_record`, which enter
 
 from __future__ import annotations
 
+import operator
+import os
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +81,59 @@ def snapshot(x: Tensor) -> Tensor:
     return wrap(lib.rt_retain(x._h))
 
 
+_writing = threading.Lock()  # one writer at a time: writes of several threads to one tensor follow each other
+
+
+def _unlock_in_child() -> None:
+    global _writing
+    _writing = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_in_child)
+
+
+class _Retired(weakref.ref[Any]):
+    """A header that a write replaced. Goes when the last call that another thread makes on it has returned."""
+
+    __slots__ = ("header",)
+    header: Any
+
+
+_retired: set[_Retired] = set()
+
+
+def _release_retired(ref: Any) -> None:
+    _retired.discard(ref)
+    lib.rt_release(ref.header)
+
+
+def replace_header(t: Tensor, h: Any) -> None:
+    """Give t the C header h, whose reference it takes, for the one it has."""
+    old = t._h
+    ref = _Retired(old, _release_retired)  # a call in flight holds `old`, the Python object, until it returns
+    ref.header = ffi.cast("rt_tensor *", old)
+    _retired.add(ref)
+    t._h = h
+
+
+def own(where_: str, t: Tensor) -> Any:
+    """The header of t once nobody else sees its memory (copy-on-write). The caller holds `_writing`."""
+    h = lib.rt_own(t._h)
+    if not h:
+        raise failure(where_, t)
+    if h != t._h:
+        replace_header(t, h)
+    return h
+
+
+def need_tensors(where_: str, *values: Any) -> None:
+    """Raise where a value is not a Tensor."""
+    for value in values:
+        if not isinstance(value, Tensor):
+            raise DTypeError(f"{where_}: a Tensor is needed; got {type(value).__name__}; use rtch.asarray", op=where_)
+
+
 def unary(op: Op, x: Any) -> Tensor:
     """Run an elementwise op of one input."""
     try:
@@ -135,7 +191,10 @@ def _numpy_scalar(op: Op, value: Any) -> Any:
         value = value.item()
         if isinstance(value, _SCALARS):
             return value
-    raise DTypeError(f"{op.name}: a Tensor or a real scalar is needed; got {type(value).__name__}", op=op.name)
+    raise DTypeError(
+        f"{op.name}: a Tensor or a real scalar is needed; got {type(value).__name__}; use rtch.asarray for arrays",
+        op=op.name,
+    )
 
 
 def _operand(op: Op, value: Any) -> Tensor:
@@ -148,15 +207,18 @@ def _operand(op: Op, value: Any) -> Tensor:
 
 
 def _operator(op: Op, x: Any, y: Any) -> Tensor:
-    """`binary` for the operators: NotImplemented where the other operand is not ours to know."""
-    if isinstance(y, (Tensor, *_SCALARS)) or (hasattr(y, "item") and getattr(y, "shape", None) == ()):
+    """`binary` for the operators: NotImplemented where the other operand is not ours to know.
+
+    Arrays of other libraries are refused at once: NumPy would answer with its own arithmetic, and `==` with False.
+    """
+    if isinstance(y, (Tensor, *_SCALARS)) or hasattr(y, "__array__"):
         return binary(op, x, y)
     return NotImplemented  # type: ignore[no-any-return]
 
 
 def _reflected(op: Op, x: Any, y: Any) -> Tensor:
     """`_operator` for ``y op x``, where y came first."""
-    if isinstance(y, _SCALARS) or (hasattr(y, "item") and getattr(y, "shape", None) == ()):
+    if isinstance(y, _SCALARS) or hasattr(y, "__array__"):
         return binary(op, y, x)
     return NotImplemented  # type: ignore[no-any-return]
 
@@ -211,7 +273,7 @@ def axes_mask(where_: str, axis: int | tuple[int, ...] | None, ndim: int) -> int
 
 def normalize_axis(where_: str, axis: int, ndim: int) -> int:
     """The axis counted from the front."""
-    if not isinstance(axis, int) or not -ndim <= axis < ndim:
+    if not hasattr(axis, "__index__") or not -ndim <= (axis := operator.index(axis)) < ndim:
         raise DimensionError(f"{where_}: axis must be in [{-ndim}, {ndim}); got {axis}", axis=axis, ndim=ndim)
     return axis % ndim
 
@@ -223,7 +285,7 @@ def reduce(op: Op, x: Any, axis: int | tuple[int, ...] | None, keepdims: bool) -
     mask = axes_mask(op.name, axis, h.ndim)
     r = lib.rt_reduce(op.id, h, mask, keepdims)
     if not r:
-        if op.name in ("max", "min") and x.dtype is not bool_:
+        if lib.rt_last_status() == lib.RT_ERR_SHAPE:
             raise ArgumentError(f"{op.name}: nothing to reduce; got shape {list(x.shape)}", op=op.name, shape=x.shape)
         raise failure(op.name, x)
     out = wrap(r)
@@ -252,9 +314,11 @@ def _index_spec(t: Tensor, key: Any) -> list[int]:
     items = key if isinstance(key, tuple) else (key,)
     n_axes = sum(1 for item in items if item is not None and item is not Ellipsis)
     if n_axes > ndim:
-        raise DimensionError(f"index: {ndim} dimensions, {n_axes} indices; got {key!r}", ndim=ndim, shape=t.shape)
+        raise DimensionError(
+            f"index: at most {ndim} indices are taken; got {n_axes} for shape {list(t.shape)}", ndim=ndim, shape=t.shape
+        )
     if sum(1 for item in items if item is Ellipsis) > 1:
-        raise DimensionError(f"index: one Ellipsis at most; got {key!r}", ndim=ndim)
+        raise DimensionError("index: one Ellipsis at most; got more", ndim=ndim, shape=t.shape)
     shape = lib.rt_shape(h)
     spec: list[int] = []
     axis = 0
@@ -269,13 +333,18 @@ def _index_spec(t: Tensor, key: Any) -> list[int]:
             try:
                 start, stop, step = item.indices(shape[axis])
             except (TypeError, ValueError) as error:
-                raise ArgumentError(f"index: a slice of integers with a step is needed; got {item}") from error
-            spec += (0, start, step, len(range(start, stop, step)))
+                got = " ".join(str(item).split())
+                raise ArgumentError(f"index: a slice of integers with a step is needed; got {got}") from error
+            length = len(range(start, stop, step))
+            spec += (0, start, step if length > 1 else 1, length)
             axis += 1
         else:
-            if isinstance(item, bool) or not hasattr(item, "__index__"):
-                raise DTypeError(f"index: integers, slices, None and Ellipsis are taken; got {type(item).__name__}")
-            i, size = item.__index__(), shape[axis]
+            try:
+                i, size = operator.index(_not_bool(item)), shape[axis]
+            except (TypeError, ArgumentError) as error:
+                raise DTypeError(
+                    f"index: integers, slices, None and Ellipsis are taken; got {type(item).__name__}", index=item
+                ) from error
             if not -size <= i < size:
                 raise DimensionError(
                     f"index: {i} is out of range for axis {axis} of size {size}; got shape {list(t.shape)}",
@@ -287,6 +356,12 @@ def _index_spec(t: Tensor, key: Any) -> list[int]:
     return spec
 
 
+def _not_bool(item: Any) -> Any:
+    if isinstance(item, bool):  # True would be 1; arrays of the standard take it as a mask
+        raise TypeError
+    return item
+
+
 def getitem(x: Tensor, spec: list[int]) -> Tensor:
     """The view that an index spec makes."""
     return structure(BY_NAME["getitem"], lib.rt_index(x._h, len(spec) // 4, spec), (x,), {"key": spec})
@@ -294,6 +369,8 @@ def getitem(x: Tensor, spec: list[int]) -> Tensor:
 
 def assign(target: Tensor, spec: list[int], value: Any) -> None:
     """Write value into the part of target that the spec selects; records where gradients flow."""
+    if value is target:
+        value = snapshot(value)  # so that what is read is not what is written: x[::-1] = x
     if not isinstance(value, Tensor):
         value = F.asarray(value, dtype=target.dtype)
     elif value.dtype.code > target.dtype.code:
@@ -301,12 +378,9 @@ def assign(target: Tensor, spec: list[int], value: Any) -> None:
     refuse_leaf_write("setitem", target)
     flows = grad_mode.enabled and (target._node is not None or value._node is not None)
     before = snapshot(target) if flows else None
-    h = lib.rt_unshare(target._h)
-    if not h:
-        raise failure("setitem", target)
-    target._h = h
-    if lib.rt_assign(h, len(spec) // 4, spec, value._h) != lib.RT_OK:
-        raise failure("setitem", target, value, rule="the value does not broadcast to the selection")
+    with _writing:
+        if lib.rt_assign(own("setitem", target), len(spec) // 4, spec, value._h) != lib.RT_OK:
+            raise failure("setitem", target, value, rule="the value does not broadcast to the selection")
     if before is not None:
         before._node = target._node
         target._node = _record(BY_NAME["setitem"], target, (before, value), {"key": spec})
@@ -333,15 +407,12 @@ def inplace(op: Op, x: Tensor, y: Any) -> Tensor:
                 rule="an in-place result must keep shape and dtype",
                 status=lib.RT_ERR_BROADCAST,
             )
-        x._h, out._h = out._h, x._h
+        replace_header(x, lib.rt_retain(out._h))
         x._node = out._node
         return x
-    h = lib.rt_unshare(x._h)
-    if not h:
-        raise failure(op.name, x)
-    x._h = h
-    if lib.rt_binary_inplace(op.id, h, y._h) != lib.RT_OK:
-        raise failure(op.name, x, y, rule="an in-place result must keep shape and dtype")
+    with _writing:
+        if lib.rt_binary_inplace(op.id, own(op.name, x), y._h) != lib.RT_OK:
+            raise failure(op.name, x, y, rule="an in-place result must keep shape and dtype")
     return x
 
 
@@ -367,6 +438,7 @@ _TEMPORARY = _references_of_a_temporary()
 
 def shares_storage(a: Tensor, b: Tensor) -> bool:
     """Whether two tensors look at the same memory now. A write to either ends that; neither sees the other's writes."""
+    need_tensors("shares_storage", a, b)
     return bool(lib.rt_shares_storage(a._h, b._h))
 
 
@@ -378,7 +450,7 @@ class Tensor:
     """
 
     __slots__ = ("_h", "_node")
-    __array_priority__ = 1000  # NumPy leaves mixed operators to us
+    __array_ufunc__ = None  # NumPy leaves mixed operators to us, and its functions refuse a Tensor
 
     _h: Any
     _node: Any
@@ -496,7 +568,10 @@ class Tensor:
 
     def _flat(self) -> list[Any]:
         """Elements in row-major order."""
-        dense = wrap(lib.rt_contiguous(self._h))
+        h = lib.rt_contiguous(self._h)
+        if not h:
+            raise failure("tolist", self)
+        dense = wrap(h)
         ctype = {"bool": "int8_t *", "int64": "int64_t *", "float32": "float *", "float64": "double *"}
         values = ffi.unpack(ffi.cast(ctype[self.dtype.name], lib.rt_data(dense._h)), self.size) if self.size else []
         return [bool(v) for v in values] if self.dtype is bool_ else values
@@ -526,7 +601,7 @@ class Tensor:
 
         array = self.numpy()
         if copy is False and dtype is not None and array.dtype != dtype:
-            raise ValueError("a copy is needed to change the dtype")
+            raise ArgumentError("__array__: a copy is needed to change the dtype; got copy=False", argument=copy)
         return numpy.array(array, dtype=dtype) if copy or dtype is not None else array
 
     def __bool__(self) -> bool:
@@ -544,7 +619,7 @@ class Tensor:
     def __index__(self) -> int:
         """The one element of an integer tensor."""
         if self.dtype.kind != "i":
-            raise TypeError(f"only an integer tensor is an index; got {self.dtype.name}")
+            raise DTypeError(f"index: an integer tensor is needed; got {self.dtype.name}", dtype=self.dtype)
         return self.item()  # type: ignore[no-any-return]
 
     def __repr__(self) -> str:
@@ -631,7 +706,11 @@ class Tensor:
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         if self._node is None or self._node.op is not None:
+            if value is None:
+                return  # there is none to drop
             raise MissingGradError("grad: only a leaf that requires grad holds a gradient")
+        if value is not None and not isinstance(value, Tensor):
+            raise DTypeError(f"grad: a Tensor or None is needed; got {type(value).__name__}")
         if value is not None and (value.shape != self.shape or value.dtype is not self.dtype):
             raise failure("grad", self, value, rule="shape and dtype must match", status=lib.RT_ERR_BROADCAST)
         self._node.grad = value

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -174,11 +175,10 @@ def tensor(current: str) -> str:
 
 def stub() -> str:
     """The text of rtch/__init__.pyi."""
-    from rtch import _HOMES, _MODULES
-
+    package = vars(importlib.import_module("rtch"))  # the stub, which type checkers read, lacks these two
     lines = [HEADER.rstrip(), f"# {NOTICE}", ""]
-    lines += [f"from rtch import {name} as {name}" for name in sorted(_MODULES)]
-    names = {**{home: sorted(names) for home, names in _HOMES.items()}}
+    lines += [f"from rtch import {name} as {name}" for name in sorted(package["_MODULES"])]
+    names = {home: sorted(names) for home, names in package["_HOMES"].items()}
     names["rtch.functions"] = sorted([*(op.name for op in _generated()), "where"])
     for home in sorted(names):
         lines += [f"from {home} import {name} as {name}" for name in names[home]]
