@@ -2,7 +2,7 @@
  *
  * tanh.h: hyperbolic tangent.
  *
- * float64, one algorithm on all instruction sets, under 0.55 ULP:
+ * float64, one algorithm on all instruction sets, under 0.6 ULP:
  *     y = 2|x|, E = exp(y) - 1 as an unevaluated sum of two doubles, tanh|x| = E / (E + 2), corrected once.
  *     exp: y = k ln 2 + r with |r| <= 0.3466, in two pieces; expm1(r) = r + r^2/2 + r^3 Q(r), Q the Taylor
  * series to degree 11 (truncation under 2^-60 of the result), the first two terms with their rounding errors
