@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import rtch
+from rtch._c import lib
 from rtch.cli import main
 from rtch.store import Store
 
@@ -171,8 +173,9 @@ def test_bad_configurations_are_one_line_and_exit_code_2() -> None:
 def test_divergence_is_exit_code_1_and_a_failed_run() -> None:
     """The line names step, loss and advice; the run is failed and can be looked at."""
     result = train("--optimizer", "sgd", "--lr", "1e8")
-    refused(result, "lower the learning rate", "at step", code=1)
-    assert Store("runs").run("latest").status == "failed"
+    view = Store("runs").run("latest")
+    refused(result, "lower the learning rate", "at step", f"run {view.id} is marked failed", code=1)
+    assert view.status == "failed"
     assert call("list").exit_code == 0
     assert "failed: DivergedError: train: the loss" in call("summary", "latest").output
 
@@ -284,6 +287,31 @@ def test_replay_is_identical_with_any_number_of_threads() -> None:
     document = json.loads(call("replay", "latest", "--json").stdout)
     assert (document["verdict"], document["exit_code"]) == ("identical", 0)
     assert document["replayed"] == sha256
+
+
+@pytest.mark.parametrize("isa", ["baseline", "avx2", "avx512", "neon"])
+def test_replay_is_identical_with_another_instruction_set(isa: str) -> None:
+    """A model trained here has the same hash when the kernels of another instruction set train it again."""
+    if not lib.rt_isa_available(isa.encode()):
+        pytest.skip(f"this machine has no {isa}")
+    train("--model", "mlp", "--hidden", "9,5")
+    process = subprocess.run(
+        [sys.executable, "-m", "rtch.cli", "replay", "latest"],
+        env={**os.environ, "RTCH_ISA": isa, "RTCH_NUM_THREADS": "3"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert process.stdout.startswith("identical  sha256 ")
+    assert process.returncode == 0
+
+
+def test_synthetic_data_needs_no_file() -> None:
+    """The second source is reached by --set, and its true weights are shown beside the learned ones."""
+    result = call("train", "--set", "data.source=synthetic", "--set", "data.n_features=3", "--epochs", "30")
+    assert result.exit_code == 0, result.output
+    assert "3 features of synthetic data" in result.stderr
+    assert "learned and true" in result.stdout
 
 
 def test_replay_shows_the_first_difference() -> None:

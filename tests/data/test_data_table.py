@@ -262,6 +262,18 @@ def test_unreadable_paths(tmp_path: Path) -> None:
         assert caught.value.path == path
 
 
+@given(st.lists(st.text("0123456789.eE+-_naifINF \t١x", max_size=6), min_size=1, max_size=4))
+def test_fast_columns_are_read_as_slow_ones(cells: list[str]) -> None:
+    """The short cut for plain numbers takes nothing that the rule for cells would not take."""
+    values = table._plain_numbers(cells)
+    matches = [table._NUMBER.fullmatch(cell.strip()) is not None for cell in cells]
+    if values is not None:
+        assert all(matches)
+        assert values == [float(cell) for cell in cells]
+    elif all(matches):
+        assert max(abs(float(cell)) for cell in cells) > 3e38
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_give_a_table_or_a_data_error(content: bytes) -> None:
     """No input makes the parser raise anything else."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import rtch
-from rtch.errors import DataError, DivergedError, ReplayError
+from rtch.errors import ConfigError, DataError, DivergedError, ReplayError
 from rtch.service import TrainingService, replay, resume
 from rtch.service.replay import same_bits
 from rtch.store import RunView, Store
@@ -175,7 +175,7 @@ def test_synthetic_runs_replay(tmp_path: Path) -> None:
     TrainingService(data={"source": "synthetic", "n_samples": 50}, trainer={"epochs": 2}).run(tmp_path)
     view = Store(tmp_path).run("latest")
     assert replay(view).verdict == "identical"
-    with pytest.raises(ReplayError, match="synthetic data, not on a file"):
+    with pytest.raises(ConfigError, match="this data is synthetic"):
         replay(view, data="a.csv")
 
 

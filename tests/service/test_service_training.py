@@ -302,6 +302,7 @@ def test_resume_refuses_what_it_cannot_continue(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(DataError, match="has changed"):
         resume(store, "latest")
     assert store.run("latest").status == "interrupted"
+    assert resume(store, "latest", data=DIABETES["path"]).weights_sha256 == done.weights_sha256
 
 
 @posix_only

@@ -289,6 +289,23 @@ def test_patience_needs_validation() -> None:
         trainer(patience=1).fit(data())
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": 0},
+        {"epochs": 1.5},
+        {"batch_size": 0},
+        {"patience": -1},
+        {"checkpoint_every": -1},
+        {"min_delta": -0.1},
+    ],
+)
+def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
+    """Counts are checked when the settings are made."""
+    with pytest.raises(ArgumentError, match="Settings"):
+        Settings(**wrong)
+
+
 def test_checkpoints_of_scripts_are_refused(tmp_path: Path) -> None:
     """A checkpoint without a trainer's progress can't be gone on from, and says so."""
     run = trainer()

@@ -13,9 +13,10 @@ from rtch.cli.training import Session, print_outcome
 
 @click.command("resume")
 @run_argument
+@click.option("--data", type=click.Path(path_type=Path), help="The CSV file, where it lies elsewhere now.")
 @output_options
 @runs_dir_option
-def resume(run: str, as_json: bool, runs_dir: Path) -> None:
+def resume(run: str, data: Path | None, as_json: bool, runs_dir: Path) -> None:
     """Continue a run from its last checkpoint.
 
     It ends with the same weights, to the bit, as if it had never stopped. A run without a checkpoint begins
@@ -33,5 +34,7 @@ def resume(run: str, as_json: bool, runs_dir: Path) -> None:
             click.echo(f"run {view.id} is completed already; `rtch summary {view.id}` shows it")
         return
     session = Session(runs_dir, quiet=as_json)
-    outcome = session.train(lambda: go_on(store, view.id, callbacks=session.callbacks(), on_start=session.started))
+    outcome = session.train(
+        lambda: go_on(store, view.id, data=data, callbacks=session.callbacks(), on_start=session.started)
+    )
     print_outcome(outcome, runs_dir, as_json=as_json)

@@ -55,8 +55,8 @@ def train(config: Path | None, runs_dir: Path, as_json: bool, **options: Any) ->
       rtch train houses.toml
       rtch train --data houses.csv --target price --model mlp --hidden 64,32
 
-    Options override the keys of CONFIG.toml. Rows are split by the seed into 70 % for training, 15 % for
-    validation and 15 % for testing. Exit code 1 when the training diverges.
+    Options override the keys of CONFIG.toml. The seed splits the rows: 70% for training, 15% for validation, 15% for
+    testing. Exit code 1 when the training diverges.
     """
     overrides = _overrides(options)
     if config is None and options["data"] is None and "data" not in overrides:

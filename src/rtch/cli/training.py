@@ -13,6 +13,7 @@ import click
 from rtch.cli import tables
 from rtch.cli.group import EXIT_INTERRUPTED
 from rtch.cli.options import print_json
+from rtch.errors import TorchError
 
 if TYPE_CHECKING:
     from rtch.service import Outcome
@@ -56,6 +57,10 @@ class Session:
                 err=True,
             )
             sys.exit(EXIT_INTERRUPTED)
+        except TorchError as error:
+            if self.run is not None:
+                error.add_note(f"run {self.run.id} is marked {self.run.status}")
+            raise
 
     def run_step(self) -> int:
         """The last step that was logged."""

@@ -17,7 +17,7 @@ from rtch.data.table import Categories, Numbers, Table, parse, read_bytes
 from rtch.errors import DataError
 from rtch.tensor import Tensor
 
-MAX_CELLS = 2**31
+MAX_CELLS = 2**30
 
 
 def read_csv(
@@ -30,13 +30,13 @@ def read_csv(
 ) -> Dataset:
     """The rows of the CSV file ``path``, with the column ``target`` as the target.
 
-    ``ignore`` names columns to leave out. `rtch.data.table` says what a file may hold and how columns get
-    their kind. Missing numbers are filled with the mean of their column (`Dataset.split` fills them anew).
-    The fingerprint is that of the file's bytes.
+    ``ignore`` names columns to leave out. `rtch.data.table` says what a file may hold and how columns get their kind.
+    Missing numbers are filled with the mean of their column (`Dataset.split` fills them anew). The fingerprint is that of
+    the file's bytes. The file is read whole: allow 15 times its size in memory.
 
-    Raises DataError, with ``path`` and where they apply ``row`` and ``column``, when the file can't be
-    read, is empty or broken, has no such target, a target cell that is not a finite number, a NaN or
-    infinity, or features that are all constant.
+    Raises DataError, with ``path`` and where they apply ``row`` and ``column``, when the file can't be read, is empty or
+    broken, has no such target, a target cell that is not a finite number, a NaN or infinity, or features that are all
+    constant.
     """
     path = Path(path)
     table = parse(read_bytes(path), path, target, delimiter=delimiter, encoding=encoding, ignore=ignore)
@@ -65,12 +65,12 @@ def _dataset(table: Table, target: str, path: Path) -> Dataset:
             "check that the file has the right columns",
             path=path,
         )
-    x = _matrix([values for column in features for values in _values(column)])
-    y = _matrix([values for column in table.columns if column.name == target for values in _values(column)])
+    x = rtch.concat([_block(column) for column in features], axis=1)
+    (y,) = (_column(column.values) for column in table.columns if column.name == target and isinstance(column, Numbers))
     missing = None
     if any(isinstance(column, Numbers) and column.missing for column in features):
-        missing = _matrix([flags for column in features for flags in _flags(column)])
-    data = Dataset(x, y[:, 0], tuple(names), target, table.sha256, missing)
+        missing = rtch.concat([_flags(column) for column in features], axis=1)
+    data = Dataset(x, y, tuple(names), target, table.sha256, missing)
     return data.filled(data.mean_of_present())
 
 
@@ -80,21 +80,22 @@ def _names(column: Numbers | Categories) -> list[str]:
     return [f"{column.name}={category}" for category in column.categories]
 
 
-def _values(column: Numbers | Categories) -> list[list[float]]:
-    """One list of N values per feature of the column."""
+def _block(column: Numbers | Categories) -> Tensor:
+    """The features of one column: (N, 1) or (N, categories) float32."""
     if isinstance(column, Numbers):
-        return [column.values]
-    return [[float(code == at) for code in column.codes] for at in range(len(column.categories))]
+        return rtch.expand_dims(_column(column.values), axis=1)
+    codes = rtch.expand_dims(rtch.asarray(column.codes, dtype=rtch.int64), axis=1)
+    return rtch.astype(codes == rtch.arange(len(column.categories)), rtch.float32)
 
 
-def _flags(column: Numbers | Categories) -> list[list[float]]:
-    """One list of N flags per feature of the column: 1 where the cell is to be filled."""
-    flags = [0.0] * len(column.values if isinstance(column, Numbers) else column.codes)
+def _flags(column: Numbers | Categories) -> Tensor:
+    """1 where a cell of the block is to be filled, else 0."""
     if isinstance(column, Categories):
-        return [flags] * len(column.categories)
+        return rtch.zeros((len(column.codes), len(column.categories)))
+    flags = [0.0] * len(column.values)
     for row in column.missing:
         flags[row] = 1.0
-    return [flags]
+    return rtch.expand_dims(_column(flags), axis=1)
 
 
 def _is_constant(column: Numbers | Categories) -> bool:
@@ -104,7 +105,6 @@ def _is_constant(column: Numbers | Categories) -> bool:
     return len({value for row, value in enumerate(column.values) if row not in absent}) <= 1
 
 
-def _matrix(columns: list[list[float]]) -> Tensor:
-    """(N, F) float32 of F lists of N numbers."""
-    parts = [rtch.astype(rtch.asarray(column, dtype=rtch.float64), rtch.float32) for column in columns]
-    return rtch.stack(parts, axis=1)
+def _column(values: list[float]) -> Tensor:
+    """(N,) float32, each value rounded once."""
+    return rtch.astype(rtch.asarray(values, dtype=rtch.float64), rtch.float32)

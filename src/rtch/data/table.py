@@ -26,6 +26,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import math
 import re
 import stat
 from collections.abc import Collection
@@ -210,6 +211,9 @@ def _check_header(header: list[str], path: Path, target: str, delimiter: str, ig
 
 
 def _column(name: str, cells: list[str], lines: list[int], path: Path, target: str) -> Numbers | Categories:
+    plain = _plain_numbers(cells)
+    if plain is not None:
+        return Numbers(name, plain, [])
     texts = [cell.strip() for cell in cells]
     if name == target:
         return _target(name, texts, lines, path)
@@ -234,6 +238,23 @@ def _column(name: str, cells: list[str], lines: list[int], path: Path, target: s
         )  # fmt: skip
     _check_range(name, values, texts, lines, path)
     return Numbers(name, values, missing)
+
+
+def _plain_numbers(cells: list[str]) -> list[float] | None:
+    """The values of a column that holds nothing but numbers in range, found faster than cell by cell; else None.
+
+    In ASCII without underscores, what float() takes and is finite is what ``_NUMBER`` matches.
+    """
+    together = "".join(cells)
+    if "_" in together or not together.isascii():
+        return None
+    try:
+        values = list(map(float, cells))
+    except ValueError:
+        return None
+    if not all(map(math.isfinite, values)) or max(values) >= MAX_FLOAT32 or min(values) <= -MAX_FLOAT32:
+        return None
+    return values
 
 
 def _target(name: str, texts: list[str], lines: list[int], path: Path) -> Numbers:

@@ -16,9 +16,9 @@ from typing import Any, Literal
 import rtch
 from rtch.checkpoint import state_sha256
 from rtch.errors import DivergedError, ReplayError
-from rtch.service.config import Config, CsvData
+from rtch.service.config import Config
 from rtch.service.job import build
-from rtch.service.source import make_config, merge
+from rtch.service.source import make_config, relocated
 from rtch.service.training import ENTRY
 from rtch.store import RunView
 from rtch.train import Callback
@@ -173,12 +173,7 @@ def _replayable(view: RunView, data: str | Path | None) -> Config:
         )
     if "weights_sha256" not in view.results:
         raise ReplayError(f"replay: run {view.id} has recorded no weights_sha256 to compare with", run=view.id)
-    config = make_config(view.config)
-    if data is None:
-        return config
-    if not isinstance(config.data, CsvData):
-        raise ReplayError(f"replay: run {view.id} was trained on synthetic data, not on a file", run=view.id)
-    return make_config(merge(config.resolved(), {"data": {"path": str(data)}}))
+    return relocated(make_config(view.config), data)
 
 
 def _host() -> str:

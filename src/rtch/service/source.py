@@ -19,7 +19,7 @@ import msgspec
 
 from rtch.data.suggest import did_you_mean
 from rtch.errors import ConfigError
-from rtch.service.config import Config, Section, TrainerConfig
+from rtch.service.config import Config, CsvData, Section, TrainerConfig
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
@@ -62,6 +62,20 @@ def make_config(tree: Mapping[str, Any] | None = None, /, *, folder: str | Path 
         raise _translated(error) from None
     config.check()
     return config
+
+
+def relocated(config: Config, data: str | Path | None) -> Config:
+    """``config`` with its CSV file at ``data``, relative to the working folder; as it is where that is None.
+
+    ConfigError for synthetic data.
+    """
+    if data is None:
+        return config
+    if not isinstance(config.data, CsvData):
+        raise ConfigError(
+            f"config: data.path belongs to a CSV file, and this data is synthetic; got {data}", key="data.path"
+        )
+    return make_config(merge(config.resolved(), {"data": {"path": str(data)}}))
 
 
 def merge(tree: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ SHA-256 of the final weights (`rtch.checkpoint.state_sha256`) and report.json. A
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from rtch.service.config import Config
 from rtch.service.interrupt import on_interrupt
 from rtch.service.job import Job, build, run_name
 from rtch.service.report import encoded, report
-from rtch.service.source import load_config, make_config
+from rtch.service.source import load_config, make_config, relocated
 from rtch.store import Run, RunView, Store
 from rtch.train import Callback, Progress, Trainer
 
@@ -68,7 +68,13 @@ class TrainingService:
         else:
             self.config = make_config(config, **sections)
 
-    def run(self, store: Store | str | Path, *, callbacks: Sequence[Callback] = (), on_start: Any = None) -> Outcome:
+    def run(
+        self,
+        store: Store | str | Path,
+        *,
+        callbacks: Sequence[Callback] = (),
+        on_start: Callable[[Run, Job], None] | None = None,
+    ) -> Outcome:
         """Train, in a new run of ``store``.
 
         Bad data raises DataError before a run exists. ``on_start(run, job)`` is called when it does.
@@ -89,7 +95,14 @@ class TrainingService:
             return _train(run, job, job.trainer(run, callbacks))
 
 
-def resume(store: Store | str | Path, run: str, *, callbacks: Sequence[Callback] = (), on_start: Any = None) -> Outcome:
+def resume(
+    store: Store | str | Path,
+    run: str,
+    *,
+    data: str | Path | None = None,
+    callbacks: Sequence[Callback] = (),
+    on_start: Callable[[Run, Job], None] | None = None,
+) -> Outcome:
     """Go on with a run that was interrupted, failed or killed, from its last checkpoint, or from the start
     if it has none.
 
@@ -110,7 +123,7 @@ def resume(store: Store | str | Path, run: str, *, callbacks: Sequence[Callback]
             f"use rtch {view.info.environment.get('rtch')}",
             run=view.id,
         )
-    job = build(make_config(view.config))
+    job = build(relocated(make_config(view.config), data))
     if job.dataset.fingerprint != view.info.data.get("fingerprint"):
         raise DataError(
             f"resume: the data of run {view.id} has changed since: its fingerprint was "

@@ -84,6 +84,19 @@ class Settings:
     min_delta: float = 0.0
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Raise ArgumentError for a count that is out of range."""
+        for name, least in (("epochs", 1), ("batch_size", 1), ("checkpoint_every", 0), ("patience", 0), ("seed", 0)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ArgumentError(
+                    f"Settings: {name} must be an integer of at least {least}; got {value!r}", argument=name
+                )
+        if not 0.0 <= self.min_delta < math.inf:
+            raise ArgumentError(
+                f"Settings: min_delta must be finite and not negative; got {self.min_delta!r}", argument="min_delta"
+            )
+
 
 class _HeldOut(NamedTuple):
     """Rows to evaluate on: what the model sees (N, F), and the target in its own units (N,)."""
