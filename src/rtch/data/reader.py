@@ -31,11 +31,11 @@ def read_csv(
     """The rows of the CSV file ``path``, with the column ``target`` as the target.
 
     ``ignore`` names columns to leave out. `rtch.data.table` says what a file may hold and how columns get their kind.
-    Missing numbers are filled with the mean of their column (`Dataset.split` fills them anew). The fingerprint is that of
-    the file's bytes. The file is read whole: allow 15 times its size in memory.
+    Missing numbers are filled with the mean of their column (`Dataset.split` fills them anew). The fingerprint is that
+    of the file's bytes. The file is read whole: allow 15 times its size in memory.
 
-    Raises DataError, with ``path`` and where they apply ``row`` and ``column``, when the file can't be read, is empty or
-    broken, has no such target, a target cell that is not a finite number, a NaN or infinity, or features that are all
+    Raises DataError, with ``path`` and where they apply ``row`` and ``column``, when the file can't be read, is empty
+    or broken, has no such target, a target cell that is not a finite number, a NaN or infinity, or features that are all
     constant.
     """
     path = Path(path)
