@@ -35,7 +35,7 @@ def read_csv(
     of the file's bytes. The file is read whole: allow 15 times its size in memory.
 
     Raises DataError, with ``path`` and where they apply ``row`` and ``column``, when the file can't be read, is empty
-    or broken, has no such target, a target cell that is not a finite number, a NaN or infinity, or features that are all
+    or broken, has no such target, a target cell that is not a finite number, a NaN or infinity, or features all
     constant.
     """
     path = Path(path)
