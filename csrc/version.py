@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Prints the version: from PKG-INFO in an sdist, else from the git tag, else 0+unknown."""
+"""Prints the version: from PKG-INFO in an sdist, else from the git tag, else from the commit, else 0+unknown."""
 
 from __future__ import annotations
 
@@ -18,13 +18,21 @@ def version() -> str:
         found = re.search(r"^Version: (.+)$", info.read_text(encoding="utf-8"), re.MULTILINE)
         if found:
             return found.group(1)
-    command = ["git", "-C", str(ROOT), "describe", "--tags", "--long", "--match", "v[0-9]*"]
+    described = _git("describe", "--tags", "--long", "--match", "v[0-9]*")
+    if described:
+        tag, n_commits, commit = described.removeprefix("v").rsplit("-", 2)
+        return tag if n_commits == "0" else f"{tag}.post{n_commits}+{commit}"
+    commit = _git("rev-parse", "--short", "HEAD")
+    return f"0+g{commit}" if commit else "0+unknown"
+
+
+def _git(*arguments: str) -> str:
+    """What git prints, or nothing where it can't answer."""
     try:
-        described = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        return "0+unknown"
-    tag, n_commits, commit = described.removeprefix("v").rsplit("-", 2)
-    return tag if n_commits == "0" else f"{tag}.post{n_commits}+{commit}"
+        return ""
+    return done.stdout.strip()
 
 
 if __name__ == "__main__":
