@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtch.data import table
-from rtch.data.table import Categories, Numbers, parse
+from rtch.data import columns, table
+from rtch.data.columns import Categories, Numbers
+from rtch.data.table import parse
 from rtch.errors import DataError
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -224,7 +225,7 @@ def test_ignored_columns() -> None:
 
 def test_too_many_categories(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit on categories names the column, the count and the two ways out."""
-    monkeypatch.setattr(table, "MAX_CATEGORIES", 3)
+    monkeypatch.setattr(columns, "MAX_CATEGORIES", 3)
     rows = [["t", "y"], *[[f"name {i}", "1"] for i in range(4)]]
     message = str(refusal(written(rows)))
     assert "'t' holds 4 different texts, the limit is 3" in message
@@ -265,8 +266,8 @@ def test_unreadable_paths(tmp_path: Path) -> None:
 @given(st.lists(st.text("0123456789.eE+-_naifINF \t١x", max_size=6), min_size=1, max_size=4))
 def test_fast_columns_are_read_as_slow_ones(cells: list[str]) -> None:
     """The short cut for plain numbers takes nothing that the rule for cells would not take."""
-    values = table._plain_numbers(cells)
-    matches = [table._NUMBER.fullmatch(cell.strip()) is not None for cell in cells]
+    values = columns._plain_numbers(cells)
+    matches = [columns._NUMBER.fullmatch(cell.strip()) is not None for cell in cells]
     if values is not None:
         assert all(matches)
         assert values == [float(cell) for cell in cells]

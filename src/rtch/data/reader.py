@@ -12,8 +12,9 @@ from collections.abc import Collection
 from pathlib import Path
 
 import rtch
+from rtch.data.columns import Categories, Numbers
 from rtch.data.dataset import Dataset
-from rtch.data.table import Categories, Numbers, Table, parse, read_bytes
+from rtch.data.table import Table, parse, read_bytes
 from rtch.errors import DataError
 from rtch.tensor import Tensor
 
@@ -30,9 +31,9 @@ def read_csv(
 ) -> Dataset:
     """The rows of the CSV file ``path``, with the column ``target`` as the target.
 
-    ``ignore`` names columns to leave out. `rtch.data.table` says what a file may hold and how columns get their kind.
-    Missing numbers are filled with the mean of their column (`Dataset.split` fills them anew). The fingerprint is that
-    of the file's bytes. The file is read whole: allow 15 times its size in memory.
+    ``ignore`` names columns to leave out. `rtch.data.table` says what a file may hold, and `rtch.data.columns` how a
+    column gets its kind. Missing numbers are filled with the mean of their column (`Dataset.split` fills them anew). The
+    fingerprint is that of the file's bytes. The file is read whole: allow 15 times its size in memory.
 
     Raises DataError, with ``path`` and where they apply ``row`` and ``column``, when the file can't be read, is empty
     or broken, has no such target, a target cell that is not a finite number, a NaN or infinity, or features all

@@ -17,7 +17,7 @@ from rtch.data import Dataset, Preparation, derive_seed, make_regression, read_c
 from rtch.random import Generator
 from rtch.service.config import AdamOptimizer, Config, CsvData, MlpModel
 from rtch.train import Callback, Settings, Trainer
-from rtch.train.trainer import Recorder
+from rtch.train.protocols import Recorder
 
 
 @dataclasses.dataclass(frozen=True)

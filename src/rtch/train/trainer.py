@@ -19,11 +19,9 @@ are in the checkpoint.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import rtch
 from rtch.data import Dataset, Loader, Preparation
@@ -33,69 +31,12 @@ from rtch.nn.functional import mse_loss
 from rtch.tensor import Tensor
 from rtch.train.callbacks import Callback, EpochReport, Plan
 from rtch.train.metrics import regression_metrics
+from rtch.train.protocols import Optimizer, Recorder
+from rtch.train.settings import Settings
 from rtch.train.state import Progress
 
 EVALUATION_ROWS = 65_536
 BEST = "best_model"
-
-
-class Recorder(Protocol):
-    """What a training writes to; a `rtch.store.Run` is one."""
-
-    def log(self, values: Mapping[str, Any], step: int | None = None) -> None:
-        """Record values at a step."""
-
-    def checkpoint(self, *, model: Any, optimizer: Any, epoch: int, step: int, **extra: Any) -> Path:
-        """Save a training checkpoint and return its folder."""
-
-
-class Optimizer(Protocol):
-    """What the loop needs of an optimiser."""
-
-    def zero_grad(self) -> None:
-        """Forget the gradients."""
-
-    def step(self) -> None:
-        """Change the parameters by their gradients."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """All of its state."""
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over a state."""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How to train.
-
-    A checkpoint is written every ``checkpoint_every`` epochs (0: never in between) and at the end. With
-    ``patience`` p above 0, training stops once ``val_mse`` has not been better than the best by more than
-    ``min_delta`` for p epochs in a row, and the model ends with the weights of its best epoch, also when it
-    ran through all epochs.
-    """
-
-    epochs: int = 100
-    batch_size: int = 32
-    shuffle: bool = True
-    drop_last: bool = False
-    checkpoint_every: int = 0
-    patience: int = 0
-    min_delta: float = 0.0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Raise ArgumentError for a count that is out of range."""
-        for name, least in (("epochs", 1), ("batch_size", 1), ("checkpoint_every", 0), ("patience", 0), ("seed", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ArgumentError(
-                    f"Settings: {name} must be an integer of at least {least}; got {value!r}", argument=name
-                )
-        if not 0.0 <= self.min_delta < math.inf:
-            raise ArgumentError(
-                f"Settings: min_delta must be finite and not negative; got {self.min_delta!r}", argument="min_delta"
-            )
 
 
 class _HeldOut(NamedTuple):

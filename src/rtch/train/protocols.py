@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+"""What a trainer needs of the things it is given: any object with these methods will do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class Recorder(Protocol):
+    """What a training writes to; a `rtch.store.Run` is one."""
+
+    def log(self, values: Mapping[str, Any], step: int | None = None) -> None:
+        """Record values at a step."""
+
+    def checkpoint(self, *, model: Any, optimizer: Any, epoch: int, step: int, **extra: Any) -> Path:
+        """Save a training checkpoint and return its folder."""
+
+
+class Optimizer(Protocol):
+    """What the loop needs of an optimiser."""
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+
+    def step(self) -> None:
+        """Change the parameters by their gradients."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of its state."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over a state."""
