@@ -54,7 +54,7 @@ class Categories:
 def read_column(name: str, cells: list[str], lines: list[int], path: Path, target: str) -> Numbers | Categories:
     """The column ``name`` with these cells, one per row; row i of the data begins on line ``lines[i + 1]``.
 
-    ``path`` is for messages. Raises DataError for a cell that the rules above refuse, a cell of the column ``target`` that
+    ``path`` is for messages. Raises DataError for a cell that the rules above refuse, a cell of the ``target`` that
     is not a number in range, and more than MAX_CATEGORIES categories.
     """
     plain = _plain_numbers(cells)

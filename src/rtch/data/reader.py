@@ -32,7 +32,7 @@ def read_csv(
     """The rows of the CSV file ``path``, with the column ``target`` as the target.
 
     ``ignore`` names columns to leave out. `rtch.data.table` says what a file may hold, and `rtch.data.columns` how a
-    column gets its kind. Missing numbers are filled with the mean of their column (`Dataset.split` fills them anew). The
+    column gets its kind. Missing numbers are filled with the mean of their column; `Dataset.split` fills them anew. The
     fingerprint is that of the file's bytes. The file is read whole: allow 15 times its size in memory.
 
     Raises DataError, with ``path`` and where they apply ``row`` and ``column``, when the file can't be read, is empty
