@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _new = object.__new__
 _SCALARS = (bool, int, float)
+_FLOAT64 = float64.code
 _INT64 = range(-(2**63), 2**63)
 
 # begin generated ops
@@ -163,25 +164,32 @@ def binary(op: Op, x: Any, y: Any) -> Tensor:
 
 
 def _binary_scalar(op: Op, x: Any, y: Any) -> Tensor:
-    swap = not isinstance(x, Tensor)
-    if swap and not isinstance(y, Tensor):
-        return binary(op, _operand(op, x), y)
-    t, scalar = (y, x) if swap else (x, y)
-    if not isinstance(scalar, _SCALARS):
-        scalar = _numpy_scalar(op, scalar)
-    if isinstance(scalar, bool):
-        h = lib.rt_binary_scalar(op.id, t._h, bool_.code, 0.0, scalar, swap)
-    elif isinstance(scalar, int):
-        if scalar not in _INT64:
-            raise ArgumentError(f"{op.name}: an integer of 64 bits is needed; got {scalar}", argument=scalar)
-        h = lib.rt_binary_scalar(op.id, t._h, int64.code, 0.0, scalar, swap)
+    if isinstance(x, Tensor):
+        return _with_scalar(op, x, y, False)
+    if isinstance(y, Tensor):
+        return _with_scalar(op, y, x, True)
+    return binary(op, _operand(op, x), y)
+
+
+def _with_scalar(op: Op, t: Tensor, scalar: Any, swap: bool) -> Tensor:
+    """`binary` of a tensor and a scalar; swap: the scalar is the left operand."""
+    if type(scalar) is float:
+        h = lib.rt_binary_scalar(op.id, t._h, _FLOAT64, scalar, 0, swap)
     else:
-        h = lib.rt_binary_scalar(op.id, t._h, float64.code, scalar, 0, swap)
+        if not isinstance(scalar, _SCALARS):
+            scalar = _numpy_scalar(op, scalar)
+        if isinstance(scalar, float):
+            h = lib.rt_binary_scalar(op.id, t._h, _FLOAT64, scalar, 0, swap)
+        else:
+            if scalar not in _INT64:
+                raise ArgumentError(f"{op.name}: an integer of 64 bits is needed; got {scalar}", argument=scalar)
+            kind = bool_ if isinstance(scalar, bool) else int64
+            h = lib.rt_binary_scalar(op.id, t._h, kind.code, 0.0, scalar, swap)
     if not h:
-        raise failure(op.name, x, y)
-    out = wrap(h)
-    if t._node is not None:
-        out._node = _record(op, out, (x, y), None)
+        raise failure(op.name, scalar, t) if swap else failure(op.name, t, scalar)
+    out = _new(Tensor)
+    out._h = h
+    out._node = None if t._node is None else _record(op, out, (scalar, t) if swap else (t, scalar), None)
     return out
 
 
@@ -206,20 +214,22 @@ def _operand(op: Op, value: Any) -> Tensor:
     return F.asarray(value)  # type: ignore[no-any-return]
 
 
-def _operator(op: Op, x: Any, y: Any) -> Tensor:
+def _operator(op: Op, x: Tensor, y: Any) -> Tensor:
     """`binary` for the operators: NotImplemented where the other operand is not ours to know.
 
     Arrays of other libraries are refused at once: NumPy would answer with its own arithmetic, and `==` with False.
     """
-    if isinstance(y, (Tensor, *_SCALARS)) or hasattr(y, "__array__"):
+    if isinstance(y, Tensor):
         return binary(op, x, y)
+    if isinstance(y, _SCALARS) or hasattr(y, "__array__"):
+        return _with_scalar(op, x, y, False)
     return NotImplemented  # type: ignore[no-any-return]
 
 
-def _reflected(op: Op, x: Any, y: Any) -> Tensor:
+def _reflected(op: Op, x: Tensor, y: Any) -> Tensor:
     """`_operator` for ``y op x``, where y came first."""
     if isinstance(y, _SCALARS) or hasattr(y, "__array__"):
-        return binary(op, y, x)
+        return _with_scalar(op, x, y, True)
     return NotImplemented  # type: ignore[no-any-return]
 
 
@@ -312,12 +322,17 @@ def _index_spec(t: Tensor, key: Any) -> list[int]:
     h = t._h
     ndim = h.ndim
     items = key if isinstance(key, tuple) else (key,)
-    n_axes = sum(1 for item in items if item is not None and item is not Ellipsis)
+    n_ellipses = n_axes = 0
+    for item in items:
+        if item is Ellipsis:
+            n_ellipses += 1
+        elif item is not None:
+            n_axes += 1
     if n_axes > ndim:
         raise DimensionError(
             f"index: at most {ndim} indices are taken; got {n_axes} for shape {list(t.shape)}", ndim=ndim, shape=t.shape
         )
-    if sum(1 for item in items if item is Ellipsis) > 1:
+    if n_ellipses > 1:
         raise DimensionError("index: one Ellipsis at most; got more", ndim=ndim, shape=t.shape)
     shape = lib.rt_shape(h)
     spec: list[int] = []

@@ -15,6 +15,7 @@ from rtch._c import lib
 from rtch.dtypes import float32
 from rtch.errors import AutogradError, DTypeError, FreedGraphError
 from rtch.ops.row import Op
+from rtch.ops.table import OPS
 from rtch.tensor import Tensor, grad_mode, snapshot
 
 _order = itertools.count(1)
@@ -80,26 +81,25 @@ def freed(node: Node | Leaf) -> FreedGraphError:
     )
 
 
-_plans: dict[tuple[Op, tuple[bool, ...]], _Plan] = {}
+# By op and by the inputs where a gradient flows: bit i is set for input i, none for all of them.
+_plans: list[list[_Plan | None]] = [[None] * 4 for _ in OPS]
 
 
-def _plan(op: Op, flows: tuple[bool, ...]) -> _Plan:
+def _make_plan(op: Op, flows: int) -> _Plan:
     """What to save for the gradients towards the inputs where one flows."""
-    plan = _plans.get((op, flows))
-    if plan is None:
-        items: dict[str, tuple[str, int, int]] = {}
-        for i, needs in enumerate(op.needs):
-            if i < len(flows) and not flows[i] and not op.variadic:
-                continue
-            for name in needs:
-                base, _, suffix = name.rpartition("_")
-                if name == "out":
-                    items[name] = (name, _OUT, 0)
-                elif name in op.inputs:
-                    items[name] = (name, _VALUE, op.inputs.index(name))
-                elif base in op.inputs and suffix in ("shape", "dtype"):
-                    items[name] = (name, _SHAPE if suffix == "shape" else _DTYPE, op.inputs.index(base))
-        plan = _plans[op, flows] = tuple(items.values())
+    items: dict[str, tuple[str, int, int]] = {}
+    for i, needs in enumerate(op.needs):
+        if flows and not flows >> i & 1:
+            continue
+        for name in needs:
+            base, _, suffix = name.rpartition("_")
+            if name == "out":
+                items[name] = (name, _OUT, 0)
+            elif name in op.inputs:
+                items[name] = (name, _VALUE, op.inputs.index(name))
+            elif base in op.inputs and suffix in ("shape", "dtype"):
+                items[name] = (name, _SHAPE if suffix == "shape" else _DTYPE, op.inputs.index(base))
+    plan = _plans[op.id][flows] = tuple(items.values())
     return plan
 
 
@@ -114,8 +114,15 @@ def record(op: Op, out: Tensor, inputs: tuple[Any, ...], attrs: dict[str, Any] |
     node.dtype = dtype
     node.attrs = attrs
     node.seq = next(_order)
-    edges = node.edges = tuple([getattr(x, "_node", None) for x in inputs])
-    plan = node.plan = _plan(op, tuple([edge is not None for edge in edges]))
+    if len(inputs) == 2:
+        a, b = getattr(inputs[0], "_node", None), getattr(inputs[1], "_node", None)
+        node.edges = (a, b)
+        flows = 2 if a is None else 1 if b is None else 3
+    else:
+        node.edges = tuple([getattr(x, "_node", None) for x in inputs])
+        flows = 0  # of one input or of several parts, all gradients are wanted
+    plan = _plans[op.id][flows]
+    node.plan = plan = plan if plan is not None else _make_plan(op, flows)
     saved = node.saved = []
     for _, what, index in plan:
         if what <= _OUT:
