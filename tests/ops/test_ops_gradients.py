@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: MIT
+"""Gradients to second order for every row that has one, through every kind of layout and broadcasting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rtch
+from rtch.autograd import gradcheck, gradgradcheck
+from rtch.ops.row import F, Kind, Op
+from rtch.ops.table import BY_NAME, OPS
+from tensor_draws import assert_same, dense, layout
+
+DIFFERENTIABLE = [op for op in OPS if op.differentiable]
+ELEMENTWISE = [op for op in DIFFERENTIABLE if op.kind in (Kind.UNARY, Kind.BINARY)]
+LAYOUTS = ("contiguous", "transposed", "reversed", "stepped", "padded", "broadcast", "repeated", "empty", "scalar")
+ids = {"ids": lambda value: value.name if isinstance(value, Op) else str(value)}
+
+
+def leaf(op: Op, kind: str, shape: tuple[int, ...], seed: int) -> rtch.Tensor:
+    """A float64 leaf of a layout class with values from the op's domain, no two alike, none near 0."""
+    size = int(np.prod(dense(kind, shape)))
+    low, high = op.domain
+    grid = np.linspace(low, high, 2 * size + 2)[1:-1:2] + 0.013 * (high - low) / (size + 1)
+    a = np.random.default_rng(seed).permutation(grid[:size]).reshape(dense(kind, shape))
+    return layout(kind, rtch.asarray(a), shape).requires_grad_()
+
+
+def both(f: Callable[..., Any], *inputs: rtch.Tensor) -> None:
+    """First and second order."""
+    assert gradcheck(f, inputs)
+    assert gradgradcheck(f, inputs, rtol=2e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", LAYOUTS)
+@pytest.mark.parametrize("op", ELEMENTWISE, **ids)
+def test_elementwise(op: Op, kind: str) -> None:
+    """Each layout class on the left, another one on the right; the leaf itself is strided."""
+    x = leaf(op, kind, (2, 3), 1)
+    if op.kind is Kind.UNARY:
+        both(getattr(rtch, op.name), x)
+        return
+    for other in ("stepped", "broadcast", "repeated", "scalar"):
+        if kind != "empty" or other in ("broadcast", "scalar"):
+            shape = (1, 3) if kind == "empty" else (2, 3)
+            both(getattr(rtch, op.name), x, leaf(op, other, shape, 2))
+
+
+@pytest.mark.parametrize("op", [op for op in ELEMENTWISE if op.kind is Kind.BINARY], **ids)
+def test_operands_broadcast_against_each_other(op: Op) -> None:
+    """Gradients are summed over the axes that broadcasting added; one tensor on both sides, scalars on either."""
+    function = getattr(rtch, op.name)
+    both(function, leaf(op, "contiguous", (3, 1), 1), leaf(op, "contiguous", (1, 2), 2))
+    both(lambda x, y: function(x, y[0]), leaf(op, "contiguous", (3, 2), 1), leaf(op, "contiguous", (1, 2), 2))
+    both(lambda x, y: function(y[:, 0], x), leaf(op, "contiguous", (1, 2), 1), leaf(op, "contiguous", (2, 1), 2))
+    x = leaf(op, "contiguous", (2, 3), 3)
+    both(lambda x: function(x, x), x)
+    both(lambda x: function(x, 2.5) + function(2.5, x), x)
+
+
+@pytest.mark.parametrize("op", [op for op in DIFFERENTIABLE if op.kind is Kind.REDUCE], **ids)
+def test_reductions(op: Op) -> None:
+    """Over each axis, several, all and none, with and without keepdims."""
+    function = getattr(rtch, op.name)
+    for kind in ("contiguous", "transposed", "stepped"):
+        for axis in (None, 0, -1, (0, 1), ()):
+            x = leaf(op, kind, (2, 3), 1)
+            both(lambda x, axis=axis: function(x, axis=axis) * function(x, axis=axis, keepdims=True), x)
+
+
+def test_ties_share_the_gradient_of_max_and_min() -> None:
+    """Equally, as in PyTorch."""
+    for name in ("max", "min"):
+        x = rtch.asarray([[1.0, 1.0, 1.0, 1.0], [2.0, 2.0, 3.0, 3.0]]).requires_grad_()
+        getattr(x, name)(axis=1).sum().backward()
+        second = [0.0, 0.0, 0.5, 0.5] if name == "max" else [0.5, 0.5, 0.0, 0.0]
+        assert x.grad is not None
+        assert x.grad.tolist() == [[0.25] * 4, second]
+
+
+def test_relu_has_no_gradient_at_zero() -> None:
+    """As in PyTorch, at either zero."""
+    x = rtch.asarray([-1.0, -0.0, 0.0, 2.0]).requires_grad_()
+    x.relu().sum().backward()
+    assert x.grad is not None
+    assert_same(np.array([0, 0, 0, 1], "float32"), x.grad)
+
+
+INDEX = [2, 0, 2, -1]
+CONDITION = rtch.asarray([[True, False, True], [False, False, True]])
+STRUCTURE: dict[str, list[tuple[Callable[..., Any], tuple[tuple[int, int], ...]]]] = {
+    "where": [
+        (lambda x, y: rtch.where(CONDITION, x, y), ((2, 3), (2, 3))),
+        (lambda x, y: rtch.where(CONDITION, x[:1], y[:, :1]) * x, ((2, 3), (2, 3))),
+        (lambda x: rtch.where(CONDITION[0], x, 1.0) + rtch.where(CONDITION, 2, x), ((2, 3),)),
+    ],
+    "matmul": [
+        (rtch.matmul, ((2, 3), (3, 4))),
+        (lambda x, y: x.T @ y, ((3, 2), (3, 4))),
+        (lambda x, y: x[0] @ y, ((2, 3), (3, 4))),
+        (lambda x, y: x @ y[:, 0], ((2, 3), (3, 4))),
+        (lambda x, y: x[0] @ y[:, 0], ((2, 3), (3, 4))),
+        (lambda x, y: rtch.reshape(x, (2, 1, 2, 3)) @ y, ((4, 3), (3, 4))),
+        (lambda x, y: x[0] @ rtch.reshape(y, (2, 3, 2)), ((2, 3), (3, 4))),
+        (lambda x, y: rtch.reshape(x, (2, 1, 2, 3)) @ rtch.reshape(y, (1, 2, 3, 2)), ((4, 3), (3, 4))),
+        (lambda x: x @ x, ((3, 3),)),
+    ],
+    "astype": [(lambda x: rtch.astype(rtch.astype(x, "float64") * x, rtch.float64), ((2, 3),))],
+    "reshape": [(lambda x: rtch.reshape(x, (3, -1)) * rtch.reshape(x.T, (3, 2)), ((2, 3),))],
+    "broadcast_to": [(lambda x: rtch.broadcast_to(x[:, None], (2, 2, 2, 3)) * x, ((2, 3),))],
+    "sum_to": [(lambda x: rtch.sum_to(x * x, (2, 1)) * rtch.sum_to(x, (3,)) * rtch.sum_to(x, ()), ((2, 3),))],
+    "permute_dims": [(lambda x: rtch.permute_dims(x[None] * x[:, None], (2, 0, 1)) * x.T[:, None], ((2, 3),))],
+    "getitem": [
+        (lambda x: x[1] * x[::-1, 1:][:, None, ::2] * x[..., -1:] * x[0, 2], ((2, 3),)),
+        (lambda x: x[:, 3:] * 2 + x[5:, :0], ((1, 3),)),
+    ],
+    "setitem": [
+        (lambda x, y: written(x * 1, (slice(None), slice(None, None, -2)), y), ((2, 3), (2, 2))),
+        (lambda x, y: written(x * 1, 0, y[0, 0]) * x, ((2, 3), (2, 2))),
+        (lambda x: written(x * 1, slice(None, None, -1), x) * x, ((2, 3),)),
+    ],
+    "take": [(lambda x: rtch.take(x, INDEX, axis=1) * rtch.take(x, [1], axis=0)[:, :1], ((2, 3),))],
+    "index_add": [
+        (lambda x, y: rtch.index_add(x, INDEX, y, axis=1) * x, ((2, 3), (2, 4))),
+        (lambda x: rtch.index_add(x * x, [0, 0], x), ((2, 3),)),
+    ],
+    "concat": [
+        (lambda x, y: rtch.concat([x, y, x], axis=1) * 2, ((2, 3), (2, 1))),
+        (lambda x, y: rtch.concat([x * x, y], axis=None), ((2, 3), (2, 1))),
+        (lambda x, y: rtch.stack([x, y * x], axis=-1), ((2, 3), (2, 3))),
+    ],
+}
+
+
+def written(x: rtch.Tensor, key: Any, value: Any) -> rtch.Tensor:
+    """x after a recorded write."""
+    x[key] = value
+    return x
+
+
+@pytest.mark.parametrize("name", STRUCTURE)
+def test_structure(name: str) -> None:
+    """On leaves that are dense, transposed and stepped."""
+    for f, shapes in STRUCTURE[name]:
+        for kind in ("contiguous", "transposed", "stepped"):
+            both(f, *(leaf(BY_NAME["square"], kind, shape, i) for i, shape in enumerate(shapes)))
+
+
+def test_no_differentiable_row_is_left_out() -> None:
+    """Elementwise ops and reductions are drawn from the table; the others are listed here, all of them."""
+    others = {op.name for op in DIFFERENTIABLE if op.kind not in (Kind.UNARY, Kind.BINARY, Kind.REDUCE)}
+    assert set(STRUCTURE) == others
+
+
+def test_helpers_of_gradients_undo_each_other() -> None:
+    """sum_to is the adjoint of broadcast_to: <broadcast(x), y> = <x, sum_to(y)>."""
+    for shape, wide in (
+        ((), (2, 3)),
+        ((3,), (2, 3)),
+        ((2, 1), (4, 2, 3)),
+        ((1, 1), (5, 2)),
+        ((0,), (2, 0)),
+        ((1,), (0,)),
+    ):
+        x = rtch.asarray(np.arange(1, np.prod(shape) + 1).reshape(shape))
+        y = rtch.asarray(np.arange(np.prod(wide)).reshape(wide))
+        left = (rtch.broadcast_to(x, wide) * y).sum().item()
+        assert left == (x * rtch.sum_to(y, shape)).sum().item()
+        assert_same(
+            x.numpy() * (np.prod(wide) // max(np.prod(shape), 1)), rtch.sum_to(rtch.broadcast_to(x, wide), shape)
+        )
+    assert F.inverse_permutation((2, 0, 1)) == (1, 2, 0)
