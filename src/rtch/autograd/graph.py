@@ -15,7 +15,6 @@ from rtch._c import lib
 from rtch.dtypes import float32
 from rtch.errors import AutogradError, DTypeError, FreedGraphError
 from rtch.ops.row import Op
-from rtch.ops.table import OPS
 from rtch.tensor import Tensor, grad_mode, snapshot
 
 _order = itertools.count(1)
@@ -81,12 +80,8 @@ def freed(node: Node | Leaf) -> FreedGraphError:
     )
 
 
-# By op and by the inputs where a gradient flows: bit i is set for input i, none for all of them.
-_plans: list[list[_Plan | None]] = [[None] * 4 for _ in OPS]
-
-
 def _make_plan(op: Op, flows: int) -> _Plan:
-    """What to save for the gradients towards the inputs where one flows."""
+    """What to save for the gradients towards the inputs where one flows: bit i for input i, no bit for all."""
     items: dict[str, tuple[str, int, int]] = {}
     for i, needs in enumerate(op.needs):
         if flows and not flows >> i & 1:
@@ -99,7 +94,7 @@ def _make_plan(op: Op, flows: int) -> _Plan:
                 items[name] = (name, _VALUE, op.inputs.index(name))
             elif base in op.inputs and suffix in ("shape", "dtype"):
                 items[name] = (name, _SHAPE if suffix == "shape" else _DTYPE, op.inputs.index(base))
-    plan = _plans[op.id][flows] = tuple(items.values())
+    plan = op.plans[flows] = tuple(items.values())
     return plan
 
 
@@ -121,7 +116,7 @@ def record(op: Op, out: Tensor, inputs: tuple[Any, ...], attrs: dict[str, Any] |
     else:
         node.edges = tuple([getattr(x, "_node", None) for x in inputs])
         flows = 0  # of one input or of several parts, all gradients are wanted
-    plan = _plans[op.id][flows]
+    plan = op.plans[flows]
     node.plan = plan = plan if plan is not None else _make_plan(op, flows)
     saved = node.saved = []
     for _, what, index in plan:

@@ -77,6 +77,7 @@ class Op:
     reference: Callable[[], Any]
     domain: tuple[float, float]
     needs: tuple[tuple[str, ...], ...] = field(init=False)
+    plans: list[Any] = field(init=False, default_factory=lambda: [None] * 4)  # what the graph saves; see rtch.autograd
 
     def __post_init__(self) -> None:
         """Read what each gradient needs from its parameter names."""
