@@ -12,6 +12,7 @@
 
 /* Unary: a is a vector. */
 #define BODY_negative(a) (-(a))
+#define BODY_abs(a) V_SELECT((a) <= V_SPLAT(0), V_SPLAT(0) - (a), a) /* 0 - -0 is +0 */
 #define BODY_relu(a) V_SELECT((a) <= V_SPLAT(0), V_SPLAT(0), a)
 #define BODY_square(a) ((a) * (a))
 #define BODY_sqrt(a) V_NAME(v_sqrt)(a)

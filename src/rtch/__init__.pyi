@@ -32,6 +32,7 @@ from rtch.dtypes import bool_ as bool_
 from rtch.dtypes import float32 as float32
 from rtch.dtypes import float64 as float64
 from rtch.dtypes import int64 as int64
+from rtch.functions import abs as abs
 from rtch.functions import add as add
 from rtch.functions import divide as divide
 from rtch.functions import equal as equal

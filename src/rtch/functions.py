@@ -13,6 +13,7 @@ from rtch.ops.table import BY_NAME
 from rtch.tensor import Tensor, binary, reduce, unary, where
 
 __all__ = [
+    "abs",
     "add",
     "divide",
     "equal",
@@ -39,6 +40,7 @@ Operand: TypeAlias = Tensor | float
 Axis: TypeAlias = int | tuple[int, ...] | None
 
 NEGATIVE = BY_NAME["negative"]
+ABS = BY_NAME["abs"]
 RELU = BY_NAME["relu"]
 SQUARE = BY_NAME["square"]
 SQRT = BY_NAME["sqrt"]
@@ -69,6 +71,20 @@ def negative(x: Operand, /) -> Tensor:
         DTypeError: a dtype that the op does not take.
     """
     return unary(NEGATIVE, x)
+
+
+def abs(x: Operand, /) -> Tensor:
+    """|x|.
+
+    The gradient at 0 is 0, as in PyTorch.
+
+    Shape: (*) to (*).
+    Dtype: int64, float32 or float64; the result has the promoted dtype.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(ABS, x)
 
 
 def relu(x: Operand, /) -> Tensor:

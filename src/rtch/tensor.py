@@ -32,6 +32,7 @@ _INT64 = range(-(2**63), 2**63)
 
 # begin generated ops
 _NEGATIVE = BY_NAME["negative"]
+_ABS = BY_NAME["abs"]
 _RELU = BY_NAME["relu"]
 _SQUARE = BY_NAME["square"]
 _SQRT = BY_NAME["sqrt"]
@@ -767,6 +768,10 @@ class Tensor:
     def __neg__(self) -> Tensor:
         """-x."""
         return unary(_NEGATIVE, self)
+
+    def __abs__(self) -> Tensor:
+        """|x|."""
+        return unary(_ABS, self)
 
     def relu(self) -> Tensor:
         """See `rtch.relu`."""

@@ -75,6 +75,15 @@ def _row(
 # Elementwise, one input ------------------------------------------------------------------------------------------
 _row("negative", Kind.UNARY, Rule.NUMERIC, "-x.", lambda g: -g, operator="neg")
 _row(
+    "abs",
+    Kind.UNARY,
+    Rule.NUMERIC,
+    "|x|.",
+    lambda g, x: F.where(x > 0, g, F.where(x < 0, -g, 0)),
+    detail="The gradient at 0 is 0, as in PyTorch.",
+    operator="abs",
+)
+_row(
     "relu",
     Kind.UNARY,
     Rule.NUMERIC,
