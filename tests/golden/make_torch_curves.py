@@ -2,8 +2,8 @@
 """Writes torch_curves.json: the loss curves of PyTorch that ours are held against where PyTorch is not installed.
 
 Run `python tests/golden/make_torch_curves.py` with PyTorch 2.13.0 (CPU build). For each case the file holds PyTorch's
-float64 curve, and how far PyTorch's own float32 curve is from it. Another version of PyTorch, or another CPU, may change
-last digits, which the tolerances leave room for.
+float64 curve, and how far PyTorch's own float32 curve is from it. Another version of PyTorch, or another CPU, may
+change last digits, which the tolerances leave room for.
 """
 
 from __future__ import annotations

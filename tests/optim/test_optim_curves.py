@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The same weights and batch order give PyTorch's loss curve over 200 steps of real data.
 
-In float64 every step is within 1e-9 relative. In float32 the curve is no farther from PyTorch's float64 curve than twice
-what PyTorch's own float32 curve is, by the largest and by the mean difference. Once against curves that were saved, once
-against PyTorch itself where it is installed.
+In float64 every step is within 1e-9 relative. In float32 the curve is no farther from PyTorch's float64 curve than
+twice what PyTorch's own float32 curve is, by the largest and by the mean difference. Once against curves that were
+saved, once against PyTorch itself where it is installed.
 """
 
 from __future__ import annotations
