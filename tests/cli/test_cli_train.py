@@ -380,3 +380,20 @@ def test_the_store_can_be_named_by_the_environment(monkeypatch: pytest.MonkeyPat
     assert "rtch replay latest " in train().stdout
     assert len(Store("elsewhere").ids()) == 1
     assert "rtch replay latest --runs-dir third" in train("--runs-dir", "third").stdout
+
+
+def test_suggested_commands_can_be_typed(tmp_path, monkeypatch):
+    """Called by a path that a shell would not find by name, the commands that are suggested carry that path."""
+    from rtch.cli.training import program
+
+    script = tmp_path / "bin" / "rtch"
+    script.parent.mkdir()
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.argv", [str(script)])
+    assert str(script) == program()
+    monkeypatch.setenv("PATH", str(script.parent))
+    assert "rtch" == program()
+    monkeypatch.setattr("sys.argv", ["-c"])
+    assert "rtch" == program()

@@ -72,7 +72,19 @@ class Session:
     def command(self, name: str) -> str:
         """The command line that applies ``name`` to this run."""
         assert self.run is not None
-        return f"rtch {name} {self.run.id}{runs_dir_argument(self.runs_dir)}"
+        return f"{program()} {name} {self.run.id}{runs_dir_argument(self.runs_dir)}"
+
+
+def program() -> str:
+    """How to call this command again: its name, or the path it was called by where a shell would not find that one."""
+    import shutil
+    import sys
+
+    script = Path(sys.argv[0])
+    if script.stem != "rtch" or not script.exists():
+        return "rtch"
+    found = shutil.which("rtch")
+    return "rtch" if found is not None and Path(found).samefile(script) else str(script)
 
 
 def runs_dir_argument(runs_dir: Path) -> str:
@@ -141,8 +153,8 @@ def outcome_lines(outcome: Outcome, argument: str) -> list[str]:
         f"weights sha256 {outcome.weights_sha256}",
         f"files          {outcome.path}",
         "",
-        f"  rtch summary latest{argument}    metrics, checkpoints and environment of this run",
-        f"  rtch replay latest{argument}     train again and compare bit for bit",
+        f"  {program()} summary latest{argument}    metrics, checkpoints and environment of this run",
+        f"  {program()} replay latest{argument}     train again and compare bit for bit",
     ]
     return lines
 
