@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: MIT
+"""asarray, the filled tensors and arange."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import rtch
+from rtch.errors import AllocationError, ArgumentError, DimensionError, DTypeError
+from tensor_draws import DTYPES, assert_same, awkward, pairs
+
+
+@pytest.mark.parametrize(
+    ("obj", "shape", "dtype"),
+    [
+        (True, (), "bool"),
+        (3, (), "int64"),
+        (3.5, (), "float32"),
+        ([], (0,), "float32"),
+        ([[], []], (2, 0), "float32"),
+        ([True, False], (2,), "bool"),
+        ([True, 2], (2,), "int64"),
+        ([1, 2.5], (2,), "float32"),
+        (((1, 2), [3, 4]), (2, 2), "int64"),
+        ([[[1.0]]], (1, 1, 1), "float32"),
+        ([np.int32(1), np.float64(2)], (2,), "float32"),
+        ([math.nan, math.inf, -0.0], (3,), "float32"),
+    ],
+)
+def test_lists_and_scalars(obj: Any, shape: tuple[int, ...], dtype: str) -> None:
+    """Python floats give float32, integers int64, and one of a higher kind lifts the rest."""
+    assert_same(np.array(obj, dtype=dtype).reshape(shape), rtch.asarray(obj))
+
+
+@pytest.mark.parametrize("obj", [[[1], [1, 2]], [1, [2]], [[1], 2], [[], [1]], [[[1]], [1]], [[1, 2], [3, [4]]]])
+def test_ragged_lists(obj: Any) -> None:
+    """Nested lists must be rectangular."""
+    with pytest.raises(ArgumentError, match="^asarray: nested lists must be rectangular; got "):
+        rtch.asarray(obj)
+
+
+def test_a_list_inside_itself_ends() -> None:
+    """At 32 dimensions."""
+    endless: list[Any] = []
+    endless.append(endless)
+    with pytest.raises(ArgumentError, match="^asarray: at most 32 dimensions"):
+        rtch.asarray(endless)
+
+
+@pytest.mark.parametrize("obj", [None, "abc", b"ab", 1j, {}, iter([1]), range(3), object(), Fraction(1, 2)])
+def test_what_holds_no_numbers(obj: Any) -> None:
+    """Alone and as an element."""
+    for value in (obj, [obj], [[1.0, obj]]):
+        with pytest.raises(ArgumentError, match="^asarray: ") as caught:
+            rtch.asarray(value)
+        assert "\n" not in str(caught.value)
+
+
+def test_arrays_in_lists_are_not_numbers() -> None:
+    """Only 0-d ones are."""
+    assert rtch.asarray([np.array(1.5), rtch.asarray(2)]).tolist() == [1.5, 2.0]
+    for value in (np.zeros((3, 3)), np.zeros(1), rtch.zeros((2, 2))):
+        with pytest.raises(ArgumentError, match=r"real numbers are needed; got \w+ of shape .*rtch.stack") as caught:
+            rtch.asarray([value])
+        assert "\n" not in str(caught.value)
+
+
+@given(pairs())
+def test_numpy_arrays_keep_dtype_and_values(pair: tuple[rtch.Tensor, np.ndarray]) -> None:
+    """From any strides; later writes to the array don't reach the tensor."""
+    a = pair[1]
+    t = rtch.asarray(a)
+    assert_same(a, t)
+    assert t.is_contiguous
+    if a.flags.writeable and a.size:
+        kept = a.copy()
+        a[...] = 0
+        assert_same(kept, t)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float32", "float64"])
+def test_big_endian_arrays(dtype: str) -> None:
+    """Are swapped."""
+    a = awkward(dtype, (3, 4), 1)
+    assert_same(a, rtch.asarray(a.astype(a.dtype.newbyteorder(">"))))
+
+
+@pytest.mark.parametrize("dtype", ["int8", "int32", "uint8", "uint64", "f2", "longdouble", "c8", "<U3", "M8[s]", "O"])
+def test_dtypes_that_are_not_computed(dtype: str) -> None:
+    """A typed error on one line that lists the computed ones; rank beyond 32 likewise."""
+    for source in (np.zeros(2, dtype), np.zeros((), dtype)):
+        with pytest.raises(DTypeError, match="^dtype: one of bool, int64, float32, float64 is needed; got "):
+            rtch.asarray(source)
+    with pytest.raises(DimensionError, match="^asarray: "):
+        rtch.asarray(np.zeros((1,) * 33))
+
+
+def test_bools_from_outside_are_zero_or_one() -> None:
+    """Whatever byte stands in memory."""
+    strange = np.array([0, 1, 2, 255], "uint8").view(bool)
+    assert (rtch.asarray(strange) == rtch.asarray([False, True, True, True])).tolist() == [True] * 4
+    assert rtch.asarray(strange).tobytes() == b"\0\1\1\1"
+
+
+@pytest.mark.parametrize("name", ["bool", "int64", "float32", "float64"])
+def test_ways_to_name_a_dtype(name: str) -> None:
+    """The object, its name, NumPy's dtype and NumPy's type."""
+    for dtype in (DTYPES[name], name, np.dtype(name), np.dtype(name).type):
+        assert rtch.zeros(1, dtype=dtype).dtype is DTYPES[name]
+    assert [rtch.zeros(1, dtype=t).dtype.name for t in (bool, int, float)] == ["bool", "int64", "float32"]
+    for bad in ("float16", "", None, [1], 3, object, np.int32, "bool_x"):
+        with pytest.raises(DTypeError, match="^dtype: one of "):
+            rtch.dtypes.as_dtype(bad)
+
+
+def test_asarray_with_dtype() -> None:
+    """Scalars and lists are converted where nothing is lost but digits; a fraction never becomes an integer unasked."""
+    assert rtch.asarray([1, 0, 2], dtype="bool").tolist() == [True, False, True]
+    assert rtch.asarray([1.0, True], dtype="int64").tolist() == [1, 1]
+    assert_same(np.float32(0.1), rtch.asarray(0.1, dtype="float32"))
+    assert_same(np.float64(0.1), rtch.asarray(0.1, dtype="float64"))
+    assert_same(np.array([0.1]).astype("float32"), rtch.asarray(np.array([0.1]), dtype="float32"))
+    for value in (1.5, [1.5], np.array([1.5]), math.nan, [math.inf], np.array([2.0])):
+        with pytest.raises(DTypeError, match="int64"):
+            rtch.asarray(value, dtype="int64")
+    for value in (2**63, [-(2**63) - 1], 1e300, [1e300]):
+        with pytest.raises(ArgumentError, match="64 bits"):
+            rtch.asarray(value, dtype="int64")
+    for value in (2**2000, [2**2000]):
+        with pytest.raises(ArgumentError, match="too large for a float"):
+            rtch.asarray(value, dtype="float64")
+    assert rtch.asarray([1e39, -1e39]).tolist() == [math.inf, -math.inf]
+
+
+@given(st.integers(-(2**63), 2**63 - 1) | st.integers(24, 62).flatmap(lambda n: st.integers(2**n - 2, 2**n + 2)))
+def test_integers_round_once_to_float32(value: int) -> None:
+    """By every way in: scalar, list, fill, cast, operand, in place. A float64 on the way would round twice."""
+    exact = rtch.asarray([value]).astype("float32")
+    nearest = np.array([value], "int64").astype("float32")
+    assert_same(nearest, exact)
+    assert_same(nearest, rtch.asarray([value], dtype="float32"))
+    assert_same(nearest[0], rtch.asarray(value, dtype="float32"))
+    assert_same(nearest, rtch.full(1, value, dtype="float32"))
+    out = rtch.zeros(1)
+    assert_same(nearest + np.float32(0), out + value)
+    out += value
+    assert_same(nearest + np.float32(0), out)
+
+
+def test_asarray_of_a_tensor() -> None:
+    """Itself where nothing changes, a copy where asked for, a cast where the dtype differs."""
+    x = rtch.asarray([1.5, -1.5])
+    assert rtch.asarray(x) is x
+    assert rtch.asarray(x, dtype="float32", copy=False) is x
+    copied = rtch.asarray(x, copy=True)
+    assert copied is not x
+    assert copied.tolist() == x.tolist()
+    assert rtch.asarray(x, dtype="int64").tolist() == [1, -1]
+    with pytest.raises(ValueError, match="^asarray: memory that is not rtch's is always copied"):
+        rtch.asarray(np.zeros(1), copy=False)
+
+
+def test_filled() -> None:
+    """zeros, ones, full, empty and the _like functions."""
+    for shape in ((), 3, (2, 3), [2, 0], (0,), np.int64(2)):
+        for dtype in (None, *DTYPES):
+            expected = np.zeros(shape, dtype or "float32")
+            assert_same(expected, rtch.zeros(shape, dtype=dtype))
+            assert_same(expected, rtch.empty(shape, dtype=dtype))
+            assert_same(expected + np.ones((), expected.dtype), rtch.ones(shape, dtype=dtype))
+    assert [rtch.full(2, v).dtype.name for v in (True, 1, 1.0, np.int32(1))] == ["bool", "int64", "float32", "int64"]
+    assert_same(np.full((2, 2), -0.0, "float64"), rtch.full((2, 2), -0.0, dtype="float64"))
+    x = rtch.asarray([[1, 2, 3]])
+    assert_same(np.full((1, 3), 7), rtch.full_like(x, 7))
+    assert_same(np.zeros((1, 3), "float64"), rtch.zeros_like(x, dtype="float64"))
+    assert_same(np.ones((1, 3), "int64"), rtch.ones_like(x))
+    for bad in (None, "a", 1j, np.zeros(2), [1]):
+        with pytest.raises(ArgumentError, match="^full: "):
+            rtch.full(2, bad)
+    for bad_int in (0.5, math.nan, math.inf):
+        with pytest.raises(DTypeError, match="^full: a fraction does not fit"):
+            rtch.full(2, bad_int, dtype="int64")
+    with pytest.raises(ArgumentError, match="^full: an integer of 64 bits"):
+        rtch.full(2, 2**63)
+    for function in (rtch.zeros_like, rtch.ones_like, lambda x: rtch.full_like(x, 1)):
+        with pytest.raises(DTypeError, match="_like: a Tensor is needed; got list"):
+            function([1])
+
+
+@pytest.mark.parametrize("shape", [-1, (2, -1), 1.5, "a", None, (2, "a"), (1,) * 33, 2**63, (2**64,), (1.0,), {2}])
+def test_shapes_that_are_none(shape: Any) -> None:
+    """An ArgumentError that shows the shape."""
+    for function in (rtch.zeros, rtch.ones, rtch.empty, lambda s: rtch.full(s, 1)):
+        with pytest.raises(ArgumentError, match="^(zeros|ones|empty|full): .*; got "):
+            function(shape)
+
+
+def test_sizes_that_overflow() -> None:
+    """Elements and bytes are counted without overflow, also where another size is 0."""
+    for shape in ((2**62, 4), (2**32, 2**32), (2**61, 1), (0, 2**62, 2**62), (2**62, 0, 2**62)):
+        with pytest.raises(ArgumentError, match="^zeros: shape is not valid here"):
+            rtch.zeros(shape, dtype="float64")
+    with pytest.raises(AllocationError, match="^zeros: memory for this shape could not be had") as caught:
+        rtch.zeros(2**55)
+    assert isinstance(caught.value, MemoryError)
+    assert rtch.zeros((0, 2**40), dtype="bool").shape == (0, 2**40)
+
+
+def test_memory_that_cannot_be_had_is_an_error_everywhere() -> None:
+    """A view may be larger than any memory; whoever wants its elements gets an AllocationError, not a crash."""
+    x = rtch.broadcast_to(rtch.asarray(1.0), (2**55,))
+    calls = [
+        x.tolist,
+        x.tobytes,
+        x.tanh,
+        lambda: x + 1,
+        lambda: x < 1,
+        lambda: x.astype("float64"),
+        lambda: rtch.concat([x, x]),
+        lambda: rtch.where(x == 1, x, x),
+        lambda: rtch.broadcast_to(rtch.zeros((2, 1)), (2, 2**54)).T.reshape(-1),
+        lambda: rtch.broadcast_to(rtch.zeros(()), (2**28, 1)) @ rtch.broadcast_to(rtch.zeros(()), (1, 2**28)),
+    ]
+    for call in calls:
+        with pytest.raises(MemoryError):
+            call()
+    with pytest.raises(AllocationError, match="^setitem: out of memory"):
+        x[0] = 1.0
+    with pytest.raises(AllocationError, match="^add: out of memory"):
+        x += 1
+    assert x[2**54].item() == 1.0
+
+
+@given(st.integers(-20, 20), st.integers(-20, 20), st.integers(-5, 5).filter(bool))
+def test_arange_of_integers(start: int, stop: int, step: int) -> None:
+    """As range."""
+    assert rtch.arange(start, stop, step).tolist() == list(range(start, stop, step))
+    assert_same(np.arange(start, stop, step, dtype="float64"), rtch.arange(start, stop, step, dtype="float64"))
+
+
+@given(st.floats(-50, 50), st.floats(-50, 50), st.floats(0.1, 5) | st.floats(-5, -0.1))
+def test_arange_of_floats(start: float, stop: float, step: float) -> None:
+    """ceil((stop - start) / step) elements; element i is start + i * step, rounded as a float64 does."""
+    expected = [start + i * step for i in range(max(0, math.ceil((stop - start) / step)))]
+    assert rtch.arange(start, stop, step, dtype="float64").tolist() == expected
+    assert_same(np.array(expected, "float64").astype("float32"), rtch.arange(start, stop, step))
+
+
+def test_arange_and_its_arguments() -> None:
+    """Dtypes of the result; NumPy scalars; what is refused."""
+    assert_same(np.arange(3), rtch.arange(3))
+    assert_same(np.arange(3), rtch.arange(np.int64(3)))
+    assert rtch.arange(3.0).dtype is rtch.float32
+    assert rtch.arange(2, dtype="bool").tolist() == [False, True]
+    assert rtch.arange(0.0, 3.0, dtype="int64").tolist() == [0, 1, 2]
+    assert rtch.arange(2**63 - 3, 2**63 - 1).tolist() == [2**63 - 3, 2**63 - 2]
+    cases = [
+        (math.nan,),
+        (math.inf,),
+        (0, 2, 0),
+        (2**70,),
+        (-1e308, 1e308),
+        (0.0, 1.0, 1e-320),
+        (2**62,),
+        (0, 1, 2**64),
+    ]
+    for arguments in [*cases, ("a",), (None,), (1j,), ([1],)]:
+        with pytest.raises(ArgumentError, match="^arange: "):
+            rtch.arange(*arguments)
+    with pytest.raises(DTypeError, match="^arange: start and step must be whole for int64; got 0, 2, 0.5"):
+        rtch.arange(0, 2, 0.5, dtype="int64")
+
+
+def test_tensors_are_not_made_by_the_class() -> None:
+    """The message names the function that makes them."""
+    with pytest.raises(TypeError, match="use rtch.asarray"):
+        rtch.Tensor([1.0])
