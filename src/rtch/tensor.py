@@ -618,7 +618,7 @@ class Tensor:
         array = self.numpy()
         if copy is False and dtype is not None and array.dtype != dtype:
             raise ArgumentError("__array__: a copy is needed to change the dtype; got copy=False", argument=copy)
-        return numpy.array(array, dtype=dtype) if copy or dtype is not None else array
+        return numpy.array(array, dtype=dtype) if copy else numpy.asarray(array, dtype=dtype)
 
     def __bool__(self) -> bool:
         """Truth of the one element."""
