@@ -46,7 +46,7 @@ def test_exports_are_the_table() -> None:
         assert getattr(rtch, name) is not None
     for name in STRUCTURE - CALLED | BUILT:
         assert getattr(rtch, name) is getattr(manipulation, name)
-    with pytest.raises(AttributeError, match="'rtch' has no attribute 'nothing'"):
+    with pytest.raises(AttributeError, match=r"'rtch' has no attribute 'nothing'"):
         rtch.nothing  # noqa: B018
 
 
@@ -54,7 +54,7 @@ def test_gradients_find_the_public_functions() -> None:
     """`F`, through which gradients call ops, is filled by the modules that define them."""
     for name in functions.__all__:
         assert getattr(F, name) is getattr(rtch, name)
-    with pytest.raises(AttributeError, match="no public function 'nothing'"):
+    with pytest.raises(AttributeError, match=r"no public function 'nothing'"):
         F.nothing  # noqa: B018
 
 

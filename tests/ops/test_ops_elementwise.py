@@ -55,7 +55,7 @@ def test_every_op_dtype_and_layout_class_equals_the_reference(op: Op, dtype: str
     """Also where the two operands differ in layout and dtype, and on NaN, infinities, zeros and subnormals."""
     if taken(op, dtype) is None:
         operands = [rtch.asarray(values(dtype, SHAPE, 0))] * len(op.inputs)
-        with pytest.raises(DTypeError, match=f"^{op.name}: .*; got {dtype}"):
+        with pytest.raises(DTypeError, match=rf"^{op.name}: .*; got {dtype}"):
             getattr(rtch, op.name)(*operands)
         return
     at = CLASSES.index(kind)

@@ -53,7 +53,7 @@ def test_every_op_dtype_and_layout_class(op: Op, dtype: str, kind: str) -> None:
     a = values(dtype, dense(kind, shape), 3)
     t, a = layout(kind, rtch.asarray(a), shape), layout(kind, a, shape)
     if RESULT[op.rule][dtype] is None:
-        with pytest.raises(DTypeError, match=f"^{op.name}: .*; got {dtype}"):
+        with pytest.raises(DTypeError, match=rf"^{op.name}: .*; got {dtype}"):
             getattr(rtch, op.name)(t)
         return
     for axis in (None, 0, 1, -1, (0, 1), (1, 0), ()):
@@ -87,7 +87,7 @@ def test_function_and_method_agree_and_axes_are_checked(op: Op) -> None:
     assert_same(getattr(x, op.name)(1).numpy(), getattr(rtch, op.name)(x, axis=np.int64(1)))
     assert_same(getattr(x, op.name)(axis=(0,), keepdims=True).numpy(), getattr(rtch, op.name)(x, axis=0, keepdims=True))
     for bad in (2, -3, (0, 0), (0, -2), 1.0, "a", [0]):
-        with pytest.raises(DimensionError, match=f"^{op.name}: ax"):
+        with pytest.raises(DimensionError, match=rf"^{op.name}: ax"):
             getattr(rtch, op.name)(x, axis=bad)
 
 

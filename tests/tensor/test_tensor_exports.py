@@ -41,9 +41,9 @@ def test_an_export_is_an_alias_and_lives_on() -> None:
     assert x.n_aliases == 1
     again = x.numpy()
     assert again.__array_interface__["data"] == array.__array_interface__["data"]
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(ValueError, match=r"read-only"):
         array[0] = 1.0
-    with pytest.raises(ValueError, match="WRITEABLE"):
+    with pytest.raises(ValueError, match=r"WRITEABLE"):
         array.flags.writeable = True
     x[0] = 9.0
     x *= 2
@@ -68,7 +68,7 @@ def test_array_protocol() -> None:
     assert x.__array__(copy=True).flags.writeable
     assert np.shares_memory(x.__array__(copy=False), x.numpy())
     assert np.shares_memory(x.__array__("float32", copy=False), x.numpy())
-    with pytest.raises(ValueError, match="^__array__: a copy is needed"):
+    with pytest.raises(ValueError, match=r"^__array__: a copy is needed"):
         x.__array__("float64", copy=False)
     assert np.stack([x, x]).shape == (2, 2)
     leaf = rtch.ones(2).requires_grad_()

@@ -126,7 +126,7 @@ def test_integers_out_of_range(index: Any) -> None:
     assert isinstance(caught.value, IndexError)
     with pytest.raises(IndexError):
         x[index] = 1
-    with pytest.raises(IndexError, match="axis 1"):
+    with pytest.raises(IndexError, match=r"axis 1"):
         x[..., -3]
 
 
@@ -135,9 +135,9 @@ def test_keys_of_too_many_items() -> None:
     x = rtch.zeros((3, 2))
     with pytest.raises(DimensionError, match=r"^index: at most 2 indices are taken; got 3 for shape \[3, 2\]$"):
         x[0, :, 0]
-    with pytest.raises(DimensionError, match="^index: one Ellipsis at most"):
+    with pytest.raises(DimensionError, match=r"^index: one Ellipsis at most"):
         x[..., ...]
-    with pytest.raises(DimensionError, match="^getitem: "):
+    with pytest.raises(DimensionError, match=r"^getitem: "):
         x[(None,) * 31]
     assert x[(None,) * 30].ndim == 32
     with pytest.raises(DimensionError):
@@ -153,7 +153,7 @@ def test_keys_of_another_type(key: Any) -> None:
     """Masks and index arrays are not basic indexing: a DTypeError on one line, for reading and writing."""
     x = rtch.zeros((3, 2))
     for wrapped in (key, (0, key), (None, key)):
-        with pytest.raises(DTypeError, match="^index: integers, slices, None and Ellipsis are taken; got ") as caught:
+        with pytest.raises(DTypeError, match=r"^index: integers, slices, None and Ellipsis are taken; got ") as caught:
             x[wrapped]
         assert "\n" not in str(caught.value)
         with pytest.raises(TypeError):
@@ -166,7 +166,7 @@ def test_keys_of_another_type(key: Any) -> None:
 )
 def test_slices_of_another_kind(key: slice) -> None:
     """An ArgumentError on one line."""
-    with pytest.raises(ArgumentError, match="^index: a slice of integers with a step is needed; got slice") as caught:
+    with pytest.raises(ArgumentError, match=r"^index: a slice of integers with a step is needed; got slice") as caught:
         rtch.zeros(3)[key]
     assert "\n" not in str(caught.value)
 
@@ -182,7 +182,7 @@ def test_values_that_can_not_be_written() -> None:
         np.zeros((3, 1, 2), "float32"),
     ):
         with pytest.raises(
-            BroadcastError, match="^setitem: the value does not broadcast to the selection; got float32"
+            BroadcastError, match=r"^setitem: the value does not broadcast to the selection; got float32"
         ):
             x[...] = value
     with pytest.raises(BroadcastError):
@@ -190,12 +190,12 @@ def test_values_that_can_not_be_written() -> None:
     for fraction in (0.5, [0.5, 1.0, 2.0], np.array(0.5), rtch.asarray(0.5)):
         with pytest.raises(DTypeError):
             i[...] = fraction
-    with pytest.raises(DTypeError, match="^setitem: float64 does not fit in float32; use astype first$"):
+    with pytest.raises(DTypeError, match=r"^setitem: float64 does not fit in float32; use astype first$"):
         x[0] = rtch.ones(2, dtype="float64")
     for other in (None, "a", 1j, object()):
-        with pytest.raises(ArgumentError, match="^asarray: "):
+        with pytest.raises(ArgumentError, match=r"^asarray: "):
             x[0] = other
-    with pytest.raises(ArgumentError, match="64 bits"):
+    with pytest.raises(ArgumentError, match=r"64 bits"):
         i[0] = 2**63
     assert (x.tolist(), i.tolist()) == ([[0.0, 0.0]] * 3, [1, 2, 3])
     x[1] = [1, True]

@@ -80,7 +80,7 @@ def test_integers_beyond_64_bits() -> None:
     x = rtch.asarray([1, 2])
     for value in (2**63, -(2**63) - 1, 2**200):
         for call in (lambda v: x + v, lambda v: v - x, lambda v: x == v, lambda v: rtch.multiply(v, x)):
-            with pytest.raises(ArgumentError, match="an integer of 64 bits is needed"):
+            with pytest.raises(ArgumentError, match=r"an integer of 64 bits is needed"):
                 call(value)
     assert (x + (2**63 - 1)).tolist() == [-(2**63), -(2**63) + 1]
 
@@ -96,7 +96,7 @@ def test_operands_that_are_not_ours(other: Any) -> None:
     assert (x == other) is False
     assert (x != other) is True
     for name in ARITHMETIC:
-        with pytest.raises(DTypeError, match=f"^{name}: a Tensor or a real scalar is needed; got "):
+        with pytest.raises(DTypeError, match=rf"^{name}: a Tensor or a real scalar is needed; got "):
             getattr(rtch, name)(x, other)
     with pytest.raises((DTypeError, ArgumentError)):
         rtch.where(x > 0, other, x)
@@ -108,12 +108,12 @@ def test_numpy_arrays_are_never_mixed_in_by_an_operator(other: Any) -> None:
     x = rtch.ones(2)
     for op in OPERATORS.values():
         for a, b in ((x, other), (other, x)):
-            with pytest.raises(DTypeError, match="a Tensor or a real scalar is needed; got .*rtch.asarray"):
+            with pytest.raises(DTypeError, match=r"a Tensor or a real scalar is needed; got .*rtch.asarray"):
                 op(a, b)
     for a, b in ((x, other), (other, x)):
         with pytest.raises(TypeError):
             a @ b
-    with pytest.raises(TypeError, match="ufunc"):
+    with pytest.raises(TypeError, match=r"ufunc"):
         np.sqrt(x)
     with pytest.raises(DTypeError):
         x += other
@@ -130,19 +130,19 @@ def test_in_place_keeps_shape_and_dtype() -> None:
     i -= True
     assert i.tolist() == [3, 1]
     for bad in (rtch.ones((4, 2, 3)), rtch.ones(2), rtch.ones((2, 1, 3))):
-        with pytest.raises(BroadcastError, match="^add: an in-place result must keep shape and dtype"):
+        with pytest.raises(BroadcastError, match=r"^add: an in-place result must keep shape and dtype"):
             x += bad
-    with pytest.raises(DTypeError, match="^multiply: an in-place result must keep shape and dtype"):
+    with pytest.raises(DTypeError, match=r"^multiply: an in-place result must keep shape and dtype"):
         x *= rtch.ones(3, dtype="float64")
     for bad_scalar in (0.5, rtch.asarray(0.5)):
-        with pytest.raises(DTypeError, match="^add: an in-place"):
+        with pytest.raises(DTypeError, match=r"^add: an in-place"):
             i += bad_scalar
-    with pytest.raises(DTypeError, match="^divide: an in-place"):
+    with pytest.raises(DTypeError, match=r"^divide: an in-place"):
         i /= 2
     b = rtch.asarray([True])
-    with pytest.raises(DTypeError, match="^add: "):
+    with pytest.raises(DTypeError, match=r"^add: "):
         b += True
-    with pytest.raises(DTypeError, match="^add: a Tensor or a real scalar"):
+    with pytest.raises(DTypeError, match=r"^add: a Tensor or a real scalar"):
         x += "a"
     assert x.tolist() == [[0.5, 1.5, 2.5], [0.0, 1.0, 2.0]]
     assert (i.tolist(), b.tolist()) == ([3, 1], [True])
@@ -163,7 +163,7 @@ def test_conversion_to_python(dtype: str) -> None:
             if dtype == "int64":
                 assert operator.index(x) == value
     if dtype != "int64":
-        with pytest.raises(DTypeError, match=f"^index: an integer tensor is needed; got {dtype}$"):
+        with pytest.raises(DTypeError, match=rf"^index: an integer tensor is needed; got {dtype}$"):
             operator.index(rtch.zeros((), dtype=dtype))
 
 
@@ -187,7 +187,7 @@ def test_len_and_iteration() -> None:
     assert list(rtch.zeros((0, 3))) == []
     assert len(rtch.zeros((0, 3))) == 0
     for call in (len, iter):
-        with pytest.raises(TypeError, match="^len: a 0-d tensor has no length$"):
+        with pytest.raises(TypeError, match=r"^len: a 0-d tensor has no length$"):
             call(rtch.asarray(1))
     a, b = rtch.asarray([1, 2])
     assert (a.item(), b.item()) == (1, 2)

@@ -173,7 +173,7 @@ def test_sharing_ends_with_the_first_write() -> None:
     assert lib.rt_copies_made() == before + 2
     assert kept[0].tolist() == [5.0] * 4
     assert x.n_aliases == 0
-    with pytest.raises(TypeError, match="^shares_storage: a Tensor is needed; got ndarray"):
+    with pytest.raises(TypeError, match=r"^shares_storage: a Tensor is needed; got ndarray"):
         rtch.shares_storage(x, kept)  # type: ignore[arg-type]
 
 
@@ -316,7 +316,7 @@ def test_writes_in_other_frames_are_no_error() -> None:
     assert traced[0].item() == 1.0
     assert x.sum().item() == 0.0
     leaf = rtch.asarray(awkward("float32", (3,), 1)).requires_grad_()
-    with pytest.raises(AutogradError, match="^setitem: a leaf that requires grad is written under"):
+    with pytest.raises(AutogradError, match=r"^setitem: a leaf that requires grad is written under"):
         leaf[0] = 1.0
     with rtch.no_grad():
         leaf[0] = 1.0
