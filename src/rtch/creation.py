@@ -20,7 +20,7 @@ def shape_of(where: str, shape: Any) -> tuple[int, ...]:
     try:
         sizes = tuple(operator.index(n) for n in (shape if isinstance(shape, (tuple, list)) else (shape,)))
     except TypeError as error:
-        raise ArgumentError(f"{where}: a shape of integers is needed; got {shape!r}", argument=shape) from error
+        raise ArgumentError(f"{where}: a shape of integers is needed; got {shape!r:.80}", argument=shape) from error
     if any(n < 0 or n >= 2**63 for n in sizes) or len(sizes) > 32:
         raise ArgumentError(f"{where}: at most 32 sizes of 0 or more are needed; got {shape!r}", argument=shape)
     return sizes
@@ -69,7 +69,7 @@ def _scalar(value: Any, where: str = "asarray") -> Any:
     if getattr(value, "shape", None):
         got = f"{type(value).__name__} of shape {list(value.shape)}; join arrays with rtch.stack"
     else:
-        got = " ".join(f"{value!r:.60}".split())
+        got = f"{value!r:.80}"
     raise ArgumentError(f"{where}: real numbers are needed; got {got}", argument=value)
 
 

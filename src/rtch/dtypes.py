@@ -52,7 +52,7 @@ def as_dtype(value: object) -> DType:
         name = {bool: "bool", int: "int64", float: "float32"}.get(value, value.__name__.rstrip("_"))
     found = BY_NAME.get(name) if isinstance(name, str) else None
     if found is None:
-        raise DTypeError(f"dtype: one of {', '.join(BY_NAME)} is needed; got {value!r}", dtype=value)
+        raise DTypeError(f"dtype: one of {', '.join(BY_NAME)} is needed; got {value!r:.80}", dtype=value)
     return found
 
 

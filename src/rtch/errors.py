@@ -52,6 +52,8 @@ class TorchError(Exception):
     """
 
     def __init__(self, message: str, **facts: Any) -> None:
+        if "\n" in message:  # the repr of what was given
+            message = " ".join(line.strip() for line in message.splitlines())
         super().__init__(message)
         self.facts = facts
 

@@ -63,7 +63,7 @@ def reshape(x: Tensor, /, shape: Any) -> Tensor:
     try:
         h = lib.rt_reshape(x._h, len(sizes), sizes) if len(sizes) <= 32 else None
     except (TypeError, OverflowError) as error:
-        raise ArgumentError(f"reshape: a shape of integers is needed; got {shape!r}", argument=shape) from error
+        raise ArgumentError(f"reshape: a shape of integers is needed; got {shape!r:.80}", argument=shape) from error
     if not h and len(sizes) <= 32 and lib.rt_last_status() == lib.RT_ERR_ALLOC:
         raise failure("reshape", x)
     if not h:
@@ -85,7 +85,7 @@ def permute_dims(x: Tensor, /, axes: Sequence[int]) -> Tensor:
     try:
         order = tuple(operator.index(a) for a in axes)
     except TypeError as error:
-        raise DimensionError(f"permute_dims: a sequence of {n} axes is needed; got {axes!r}", axes=axes) from error
+        raise DimensionError(f"permute_dims: a sequence of {n} axes is needed; got {axes!r:.80}", axes=axes) from error
     if sorted(a % n if -n <= a < n else -1 for a in order) != list(range(n)):
         raise DimensionError(f"permute_dims: a permutation of {n} axes is needed; got {order}", axes=order)
     order = tuple(a % n for a in order)

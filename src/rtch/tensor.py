@@ -285,7 +285,7 @@ def axes_mask(where_: str, axis: int | tuple[int, ...] | None, ndim: int) -> int
 def normalize_axis(where_: str, axis: int, ndim: int) -> int:
     """The axis counted from the front."""
     if not hasattr(axis, "__index__") or not -ndim <= (axis := operator.index(axis)) < ndim:
-        raise DimensionError(f"{where_}: axis must be in [{-ndim}, {ndim}); got {axis}", axis=axis, ndim=ndim)
+        raise DimensionError(f"{where_}: axis must be in [{-ndim}, {ndim}); got {axis!r:.80}", axis=axis, ndim=ndim)
     return axis % ndim
 
 
@@ -349,8 +349,7 @@ def _index_spec(t: Tensor, key: Any) -> list[int]:
             try:
                 start, stop, step = item.indices(shape[axis])
             except (TypeError, ValueError) as error:
-                got = " ".join(str(item).split())
-                raise ArgumentError(f"index: a slice of integers with a step is needed; got {got}") from error
+                raise ArgumentError(f"index: a slice of integers with a step is needed; got {item!r:.80}") from error
             length = len(range(start, stop, step))
             spec += (0, start, step if length > 1 else 1, length)
             axis += 1
