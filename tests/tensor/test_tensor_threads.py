@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+"""Several Python threads on one tensor, and forks in the middle of work."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from tensor_draws import assert_same, bits, values
+
+import rtch
+from rtch import tensor as core
+
+
+def together(*works: Callable[[], None]) -> None:
+    """Run functions in threads at once; the first error is raised here."""
+    errors: list[BaseException] = []
+
+    def run(work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(work,)) for work in works]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    if errors:
+        raise errors[0]
+
+
+def test_readers_get_the_same_bits() -> None:
+    """Calls of several threads don't disturb each other, whether or not they get the pool."""
+    x = rtch.asarray(values("float32", (300, 400), 1))
+    expected = [bits(f) for f in (x.sum(axis=0), x @ x.T, x.tanh(), x.T + x.reshape(400, 300))]
+    before = rtch.get_num_threads()
+    rtch.set_num_threads(3)
+
+    def read() -> None:
+        for _ in range(8):
+            got = [bits(f) for f in (x.sum(axis=0), x @ x.T, x.tanh(), x.T + x.reshape(400, 300))]
+            for a, b in zip(expected, got, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+    try:
+        together(*[read] * 4)
+    finally:
+        rtch.set_num_threads(before)
+
+
+def test_writers_of_different_elements_lose_nothing() -> None:
+    """Also where other threads take views, exports and copies all the time, so that most writes copy."""
+    x = rtch.zeros((4, 64))
+    writing = threading.Event()
+    writing.set()
+    left = [4]
+
+    def writer(row: int) -> Callable[[], None]:
+        def run() -> None:
+            for i in range(3000):
+                x[row, i % 64] = float(i)
+            left[0] -= 1
+            if left[0] == 0:
+                writing.clear()
+
+        return run
+
+    def viewer() -> None:
+        while writing.is_set():
+            view, array = x[1:], x.numpy()
+            assert view.shape == (3, 64)
+            assert float(array[0, 0]) == int(array[0, 0])
+            assert (x.T + view[0].sum()).shape == (64, 4)
+
+    together(*(writer(row) for row in range(4)), viewer, viewer)
+    last = np.array([max(i for i in range(3000) if i % 64 == column) for column in range(64)], "float32")
+    assert_same(np.stack([last] * 4), x)
+    assert not core._retired
+
+
+def test_in_place_additions_are_all_made() -> None:
+    """x += 1 from several threads: each takes place once."""
+    x = rtch.zeros(100, dtype="int64")
+
+    def add() -> None:
+        nonlocal x
+        y = x
+        for _ in range(1000):
+            y += 1
+
+    def view() -> None:
+        for _ in range(1000):
+            x[::2].sum()
+
+    together(add, add, add, view)
+    assert_same(np.full(100, 3000), x)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_fork_in_the_middle() -> None:
+    """The child has no workers and starts its own; locks that other threads held are open in it."""
+    code = """
+import os, sys, threading
+import rtch
+rtch.set_num_threads(3)
+x = rtch.ones((500, 500))
+expected = (x @ x).sum().item()
+stop = False
+y = rtch.zeros(10)
+def busy():
+    while not stop:
+        (x @ x).sum()
+        y[0] = 1.0
+threads = [threading.Thread(target=busy) for _ in range(2)]
+for t in threads: t.start()
+children = []
+for _ in range(6):
+    child = os.fork()
+    if child == 0:
+        y[1] = 2.0
+        same = (x @ x).sum().item() == expected and y[1].item() == 2.0
+        grown = x.tanh().sum().item() == rtch.full((500, 500), 1.0).tanh().sum().item()
+        os._exit(0 if same and grown else 1)
+    children.append(child)
+ends = [os.waitpid(child, 0)[1] for child in children]
+stop = True
+for t in threads: t.join()
+print(ends, y[1].item())
+"""
+    arguments = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.stdout.strip(), done.stderr) == ("[0, 0, 0, 0, 0, 0] 0.0", "")
+
+
+def test_set_num_threads_has_bounds() -> None:
+    """1 to 256; what is out of them changes nothing."""
+    before = rtch.get_num_threads()
+    try:
+        for n in (1, 2, 256):
+            rtch.set_num_threads(n)
+            assert rtch.get_num_threads() == n
+        for bad in (0, -1, 257, 2**70, -(2**70), "2", None, 1.0):
+            with pytest.raises(rtch.errors.ArgumentError, match=r"^set_num_threads: a number from 1 to 256 is needed"):
+                rtch.set_num_threads(bad)  # type: ignore[arg-type]
+            assert rtch.get_num_threads() == 256
+    finally:
+        rtch.set_num_threads(before)
