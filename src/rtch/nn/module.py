@@ -37,11 +37,12 @@ class Module:
                 raise ArgumentError(f"{type(self).__name__}: call super().__init__() before setting {name!r}")
             if isinstance(value, Module) and any(module is self for _, module in value.named_modules()):
                 raise ArgumentError(f"{type(self).__name__}.{name}: a module can't hold itself")
-            for place in (self.__dict__, self._parameters, self._modules):
-                place.pop(name, None)
+            self.__dict__.pop(name, None)
             if isinstance(value, Parameter):
-                self._parameters[name] = value
+                self._modules.pop(name, None)
+                self._parameters[name] = value  # in its old place, if it has one
             else:
+                self._parameters.pop(name, None)
                 self._modules[name] = value
             return
         for registry in (self.__dict__.get("_parameters", {}), self.__dict__.get("_modules", {})):

@@ -22,8 +22,9 @@ class Parameter(Tensor):
 
     def __new__(cls, data: Any, requires_grad: bool = True) -> Parameter:
         """Make one from data."""
+        value = asarray(data)  # named, so that it outlives the next call
         self = object.__new__(cls)
-        self._h = lib.rt_retain(asarray(data)._h)
+        self._h = lib.rt_retain(value._h)
         self._node = None
         if requires_grad:
             self.requires_grad_()
