@@ -20,6 +20,7 @@
 #endif
 
 #define MAX_THREADS 256
+#define SPINS 1000 /* pauses before going to sleep: 20 to 50 us */
 
 typedef struct {
     rt_range_fn fn;
@@ -34,6 +35,7 @@ static struct {
     uint64_t n_jobs; /* so far; a worker takes each at most once */
     int n_wanted;    /* workers that may still join the job */
     int n_inside;    /* workers in the job */
+    int n_asleep;    /* workers waiting on `start` */
     rt_cond start, done;
 } pool = {.start = RT_COND_INIT, .done = RT_COND_INIT};
 
@@ -48,21 +50,43 @@ static void work(rt_job *job) {
     }
 }
 
+static inline void pause_cpu(void) {
+#if defined(__x86_64__) || defined(_M_X64)
+    __builtin_ia32_pause();
+#else
+    __asm__ volatile("yield");
+#endif
+}
+
 RT_THREAD_FN(worker, arg) {
     uint64_t seen = (uint64_t)(uintptr_t)arg;
     inside = 1;
     rt_fenv_enter(); /* for good: this thread runs nothing else */
     rt_lock(&state_lock);
     for (;;) {
-        while (!pool.job || pool.n_jobs == seen || pool.n_wanted == 0) rt_wait(&pool.start, &state_lock);
+        int looked = 0;
+        while (!pool.job || pool.n_jobs == seen || pool.n_wanted == 0) {
+            if (looked) {
+                pool.n_asleep++;
+                rt_wait(&pool.start, &state_lock);
+                pool.n_asleep--;
+                continue;
+            }
+            looked = 1;
+            const uint64_t last = pool.n_jobs;
+            rt_unlock(&state_lock);
+            for (int i = 0; i < SPINS && __atomic_load_n(&pool.n_jobs, __ATOMIC_RELAXED) == last; i++) pause_cpu();
+            rt_lock(&state_lock);
+        }
         rt_job *job = pool.job;
         seen = pool.n_jobs;
         pool.n_wanted--;
-        pool.n_inside++;
+        __atomic_store_n(&pool.n_inside, pool.n_inside + 1, __ATOMIC_RELAXED);
         rt_unlock(&state_lock);
         work(job);
         rt_lock(&state_lock);
-        if (--pool.n_inside == 0) rt_wake_all(&pool.done);
+        __atomic_store_n(&pool.n_inside, pool.n_inside - 1, __ATOMIC_RELAXED);
+        if (pool.n_inside == 0) rt_wake_all(&pool.done);
     }
     return 0;
 }
@@ -80,7 +104,7 @@ static void after_fork_parent(void) {
 }
 
 static void after_fork_child(void) {
-    pool.n_workers = pool.n_inside = pool.n_wanted = 0;
+    pool.n_workers = pool.n_inside = pool.n_wanted = pool.n_asleep = 0;
     pool.job = NULL;
     const rt_cond fresh = RT_COND_INIT;
     pool.start = pool.done = fresh;
@@ -137,9 +161,9 @@ void rt_parallel_for(int64_t n, int64_t grain, rt_range_fn fn, void *ctx) {
     while (pool.n_workers < n_threads - 1 && rt_start_thread(worker, (void *)(uintptr_t)pool.n_jobs) == 0)
         pool.n_workers++;
     pool.job = &job;
-    pool.n_jobs++;
+    __atomic_store_n(&pool.n_jobs, pool.n_jobs + 1, __ATOMIC_RELAXED);
     pool.n_wanted = (int)(n_pieces - 1 < n_threads - 1 ? n_pieces - 1 : n_threads - 1);
-    rt_wake_all(&pool.start);
+    if (pool.n_asleep > 0) rt_wake_all(&pool.start);
     rt_unlock(&state_lock);
     inside = 1;
     work(&job);
@@ -147,6 +171,11 @@ void rt_parallel_for(int64_t n, int64_t grain, rt_range_fn fn, void *ctx) {
     rt_lock(&state_lock);
     pool.job = NULL;
     pool.n_wanted = 0;
+    if (pool.n_inside > 0) {
+        rt_unlock(&state_lock);
+        for (int i = 0; i < SPINS && __atomic_load_n(&pool.n_inside, __ATOMIC_RELAXED) > 0; i++) pause_cpu();
+        rt_lock(&state_lock);
+    }
     while (pool.n_inside > 0) rt_wait(&pool.done, &state_lock);
     rt_unlock(&state_lock);
     rt_unlock(&use_lock);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * pool.h: the one thread pool. Idle workers sleep; small work stays on the calling thread. */
+ * pool.h: the one thread pool. Idle workers sleep, after looking around for some microseconds; small work stays on the
+ * calling thread. */
 #ifndef RTCH_POOL_H
 #define RTCH_POOL_H
 
