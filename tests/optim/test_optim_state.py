@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: MIT
+"""Optimisers' state dictionaries, and what constructors and loading refuse."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import rtch
+from rtch import optim
+from rtch.errors import OptimizerError
+from rtch.random import Generator
+from rtch.tensor import Tensor
+
+KINDS: dict[str, Callable[[Any], optim.Optimizer]] = {
+    "sgd": lambda params: optim.SGD(params, lr=0.1),
+    "momentum": lambda params: optim.SGD(params, lr=0.1, momentum=0.9, weight_decay=0.01),
+    "dampening": lambda params: optim.SGD(params, lr=0.1, momentum=0.9, dampening=0.5),
+    "nesterov": lambda params: optim.SGD(params, lr=0.1, momentum=0.9, nesterov=True),
+    "adam": lambda params: optim.Adam(params, lr=0.1, weight_decay=0.01),
+}
+
+
+def leaves(dtype: str = "float32") -> list[Tensor]:
+    draw = Generator(0)
+    return [draw.normal(shape, dtype=dtype).requires_grad_() for shape in ((3, 4), (5,), ())]
+
+
+def walk(optimizer: optim.Optimizer, params: list[Tensor], first: int, last: int) -> None:
+    for step in range(first, last):
+        draw = Generator(100 + step)
+        for p in params:
+            p.grad = draw.normal(p.shape, dtype=p.dtype)
+        optimizer.step()
+
+
+def bits(params: list[Tensor]) -> list[bytes]:
+    return [p.tobytes() for p in params]
+
+
+def plain(value: Any) -> Any:
+    """A state with tensors as bytes, to compare."""
+    if isinstance(value, Tensor):
+        return value.dtype.name, value.shape, value.tobytes()
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("through", ["as it is", "deepcopy", "pickle", "string keys"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_loading_continues_bit_for_bit(kind: str, dtype: str, through: str) -> None:
+    """Seven steps, state into a new optimiser over copied parameters, eight more: the bits of fifteen in one go."""
+    params = leaves(dtype)
+    optimizer = KINDS[kind](params)
+    walk(optimizer, params, 0, 7)
+    state = optimizer.state_dict()
+    if through == "deepcopy":
+        state = copy.deepcopy(state)
+    elif through == "pickle":
+        state = pickle.loads(pickle.dumps(state))
+    elif through == "string keys":  # what JSON makes of them
+        state["state"] = {str(index): entry for index, entry in state["state"].items()}
+        state["param_groups"] = json.loads(json.dumps(state["param_groups"]))
+    other = [p.detach().requires_grad_() for p in params]
+    resumed = KINDS[kind](other)
+    resumed.load_state_dict(state)
+    walk(optimizer, params, 7, 15)
+    walk(resumed, other, 7, 15)
+    assert bits(params) == bits(other)
+    if through != "string keys":
+        assert plain(optimizer.state_dict()) == plain(resumed.state_dict())
+
+
+def test_options_come_with_the_state() -> None:
+    """Loading takes every group's options over, not only the buffers."""
+    params = leaves()
+    optimizer = optim.SGD([{"params": params[:1], "lr": 0.7}, {"params": params[1:], "momentum": 0.3}], lr=0.1)
+    other = optim.SGD([{"params": params[:1]}, {"params": params[1:]}], lr=9.0)
+    other.load_state_dict(optimizer.state_dict())
+    assert [(0.7, 0.0), (0.1, 0.3)] == [(group["lr"], group["momentum"]) for group in other.param_groups]
+    assert [1, 2] == [len(group["params"]) for group in other.param_groups]
+
+
+@pytest.mark.parametrize("kind", ["momentum", "adam"])
+def test_a_state_dict_is_a_value(kind: str) -> None:
+    """Stepping on changes no state_dict that was taken, and writing to one changes no optimiser, loaded or not."""
+    params = leaves()
+    optimizer = KINDS[kind](params)
+    walk(optimizer, params, 0, 3)
+    state = optimizer.state_dict()
+    expected = plain(state)
+    walk(optimizer, params, 3, 5)
+    optimizer.param_groups[0]["lr"] = 5.0
+    assert expected == plain(state)
+    other = KINDS[kind](leaves())
+    other.load_state_dict(state)
+    for entry in state["state"].values():
+        for value in entry.values():
+            if isinstance(value, Tensor):
+                value[...] = -1.0
+        entry.clear()
+    state["param_groups"][0]["lr"] = 7.0
+    assert expected == plain(other.state_dict())
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam"])
+def test_pytorchs_state_continues(kind: str) -> None:
+    """PyTorch's state_dict, its tensors made ours (step too), loads, and both libraries go on alike."""
+    torch = pytest.importorskip("torch")
+    options: dict[str, Any] = {"lr": 0.1, "weight_decay": 0.01, **({"momentum": 0.9} if kind == "SGD" else {})}
+    params = leaves("float64")
+    theirs = [torch.tensor(p.tolist(), dtype=torch.float64).requires_grad_() for p in params]
+    reference = getattr(torch.optim, kind)(theirs, **options)
+
+    def step(k: int) -> None:
+        draw = Generator(100 + k)
+        for t in theirs:
+            shape = tuple(t.shape)
+            t.grad = torch.tensor(draw.normal(shape, dtype="float64").tolist(), dtype=torch.float64)
+        reference.step()
+
+    for k in range(4):
+        step(k)
+    state = reference.state_dict()
+    ours = {
+        index: {key: rtch.asarray(value.numpy()) for key, value in entry.items()}
+        for index, entry in state["state"].items()
+    }
+    params = [rtch.asarray(t.detach().numpy()).requires_grad_() for t in theirs]
+    optimizer = getattr(optim, kind)(params, lr=9.0)
+    optimizer.load_state_dict({"state": ours, "param_groups": state["param_groups"]})
+    for k in range(4, 10):
+        step(k)
+    walk(optimizer, params, 4, 10)
+    for p, t in zip(params, theirs, strict=True):
+        assert t.detach().flatten().tolist() == pytest.approx(p.detach().reshape(-1).tolist(), rel=1e-12)
+    if kind == "Adam":
+        assert [10] * 3 == [entry["step"] for entry in optimizer.state_dict()["state"].values()]
+
+
+def test_pytorch_takes_our_state() -> None:
+    """Our Adam state, its tensors made PyTorch's, loads there and continues alike."""
+    torch = pytest.importorskip("torch")
+    params = leaves("float64")
+    optimizer = optim.Adam(params, lr=0.1)
+    walk(optimizer, params, 0, 4)
+    state = optimizer.state_dict()
+    for entry in state["state"].values():
+        for key, value in entry.items():
+            number = value.tolist() if isinstance(value, Tensor) else float(value)
+            entry[key] = torch.tensor(number, dtype=torch.float32 if key == "step" else torch.float64)
+    theirs = [torch.tensor(p.tolist(), dtype=torch.float64).requires_grad_() for p in params]
+    reference = torch.optim.Adam(theirs, lr=9.0)
+    reference.load_state_dict(state)
+    for t, p in zip(theirs, params, strict=True):
+        p.grad = Generator(9).normal(p.shape, dtype="float64")
+        t.grad = torch.tensor(p.grad.tolist(), dtype=torch.float64)
+    optimizer.step()
+    reference.step()
+    for p, t in zip(params, theirs, strict=True):
+        assert t.detach().flatten().tolist() == pytest.approx(p.detach().reshape(-1).tolist(), rel=1e-12)
+
+
+@pytest.mark.parametrize("step", [3, 3.0, rtch.asarray(3), rtch.asarray(3.0), rtch.asarray([3.0], dtype="float64")])
+def test_steps_that_are_whole_numbers_load(step: Any) -> None:
+    """Adam's step may be an integer, a whole float, or a tensor of one element; it is an integer from then on."""
+    params = leaves()
+    optimizer = optim.Adam(params)
+    walk(optimizer, params, 0, 1)
+    state = optimizer.state_dict()
+    state["state"][0]["step"] = step
+    optimizer.load_state_dict(state)
+    found = optimizer.state_dict()["state"][0]["step"]
+    assert (3, int) == (found, type(found))
+
+
+# What is refused ----------------------------------------------------------------------------------------------------
+
+
+def _adam_state() -> tuple[optim.Adam, Any]:
+    params = leaves()
+    optimizer = optim.Adam(params)
+    walk(optimizer, params, 0, 2)
+    return optimizer, optimizer.state_dict()
+
+
+def _with(change: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def changed(state: Any) -> Any:
+        change(state)
+        return state
+
+    return changed
+
+
+DAMAGE: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "no mapping": (lambda state: [state], "a state dict is needed; got list"),
+    "no state": (_with(lambda s: s.pop("state")), "must have 1 param_groups and a state"),
+    "no groups": (_with(lambda s: s.pop("param_groups")), "must have 1 param_groups and a state"),
+    "two groups": (_with(lambda s: s["param_groups"].append({})), "must have 1 param_groups"),
+    "a group that is none": (_with(lambda s: s.update(param_groups=[7])), "another number of parameters"),
+    "fewer parameters": (_with(lambda s: s["param_groups"][0]["params"].pop()), "another number of parameters"),
+    "no lr": (_with(lambda s: s["param_groups"][0].pop("lr")), "lacks the option 'lr'"),
+    "lr out of range": (_with(lambda s: s["param_groups"][0].update(lr=-1.0)), "lr must be finite and not negative"),
+    "betas out of range": (_with(lambda s: s["param_groups"][0].update(betas=[0.9, 1.0])), "betas must be two"),
+    "amsgrad": (_with(lambda s: s["param_groups"][0].update(amsgrad=True)), "has amsgrad on"),
+    "maximize": (_with(lambda s: s["param_groups"][0].update(maximize=True)), "has maximize on"),
+    "a parameter too many": (_with(lambda s: s["state"].update({3: {}})), "state is by parameter, 0 to 2; got 3"),
+    "a negative parameter": (_with(lambda s: s["state"].update({-1: {}})), "state is by parameter, 0 to 2; got -1"),
+    "a name": (_with(lambda s: s["state"].update(weight={})), "state is by parameter, 0 to 2; got 'weight'"),
+    "an entry that is none": (_with(lambda s: s["state"].update({1: None})), "state is by parameter"),
+    "no step": (_with(lambda s: s["state"][0].pop("step")), "step must be a whole number from 0 up; got None"),
+    "half a step": (_with(lambda s: s["state"][0].update(step=1.5)), "step must be a whole number"),
+    "a negative step": (_with(lambda s: s["state"][0].update(step=-1)), "step must be a whole number"),
+    "an infinite step": (_with(lambda s: s["state"][0].update(step=float("inf"))), "step must be a whole number"),
+    "a step that is no number": (_with(lambda s: s["state"][0].update(step=float("nan"))), "step must be a whole"),
+    "a step of two": (_with(lambda s: s["state"][0].update(step=rtch.ones((2,)))), "step must be a whole number"),
+    "no buffer": (
+        _with(lambda s: s["state"][1].pop("exp_avg_sq")),
+        "exp_avg_sq must be .* got NoneType",
+    ),
+    "a list as buffer": (_with(lambda s: s["state"][1].update(exp_avg=[1.0] * 5)), "exp_avg must be .* got list"),
+    "a buffer's shape": (
+        _with(lambda s: s["state"][1].update(exp_avg=rtch.ones((4,)))),
+        r"exp_avg must be a Tensor like its parameter, float32\[5\]; got float32\[4\]",
+    ),
+    "a buffer's dtype": (
+        _with(lambda s: s["state"][1].update(exp_avg=rtch.ones((5,), dtype="float64"))),
+        r"float32\[5\]; got float64\[5\]",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_state_that_does_not_fit_changes_nothing(name: str) -> None:
+    """Every kind of damage is a typed error that says what is wrong, and options and buffers are as before."""
+    damage, message = DAMAGE[name]
+    optimizer, state = _adam_state()
+    expected = plain(optimizer.state_dict())
+    state["param_groups"][0]["eps"] = 0.5  # would show if groups were set before all is checked
+    with pytest.raises(OptimizerError, match=message):
+        optimizer.load_state_dict(damage(state))
+    assert expected == plain(optimizer.state_dict())
+
+
+def test_a_momentum_buffer_must_fit() -> None:
+    """SGD's buffer is checked too; None, as older PyTorch saved it, means that there is none yet."""
+    params = leaves()
+    optimizer = KINDS["momentum"](params)
+    walk(optimizer, params, 0, 2)
+    state = optimizer.state_dict()
+    state["state"][0]["momentum_buffer"] = rtch.ones((4, 3))
+    with pytest.raises(OptimizerError, match=r"momentum_buffer must be .* float32\[3, 4\]; got float32\[4, 3\]"):
+        optimizer.load_state_dict(state)
+    state["state"][0]["momentum_buffer"] = None
+    optimizer.load_state_dict(state)
+    assert [1, 2] == list(optimizer.state_dict()["state"])
+
+
+def leaf() -> Tensor:
+    return rtch.ones((2,)).requires_grad_()
+
+
+SHARED = leaf()
+REFUSED: dict[str, tuple[Any, dict[str, Any], str]] = {
+    "nothing": ([], {}, "no parameters"),
+    "an empty iterator": (iter(()), {}, "no parameters"),
+    "one tensor": (leaf(), {}, "a list of parameters, in order, is needed; got one tensor"),
+    "a number": (5, {}, "a list of parameters, in order, is needed; got int"),
+    "a set": ({leaf()}, {}, "a list of parameters, in order, is needed; got set"),
+    "a set in a group": ([{"params": {leaf()}}], {}, "a list of parameters, in order, is needed; got set"),
+    "a number in a group": ([{"params": 3}], {}, "a list of parameters, in order, is needed; got int"),
+    "names": (["weight"], {}, "every parameter must be a leaf that requires grad; got 'weight'"),
+    "a plain tensor": ([rtch.ones((2,))], {}, "every parameter must be a leaf that requires grad"),
+    "a result": ([leaf() * 2], {}, "every parameter must be a leaf that requires grad"),
+    "twice": ([SHARED, SHARED], {}, "a parameter is given twice"),
+    "twice in groups": ([{"params": [SHARED]}, {"params": SHARED}], {}, "a parameter is given twice"),
+    "a group without params": ([{"lr": 0.1}], {}, "every group must be a dictionary with 'params'"),
+    "a tensor among groups": ([{"params": [leaf()]}, leaf()], {}, "every group must be a dictionary with 'params'"),
+    "an unknown option": ([{"params": [leaf()], "rate": 0.1}], {}, "unknown option 'rate'; known are lr, "),
+    "a group's option": ([{"params": [leaf()], "lr": -1.0}], {}, "lr must be finite and not negative; got -1.0"),
+    "lr": ([leaf()], {"lr": -0.1}, "lr must be finite and not negative; got -0.1"),
+    "lr nan": ([leaf()], {"lr": float("nan")}, "lr must be finite and not negative; got nan"),
+    "lr inf": ([leaf()], {"lr": float("inf")}, "lr must be finite and not negative; got inf"),
+    "lr text": ([leaf()], {"lr": "0.1"}, "lr must be finite and not negative; got '0.1'"),
+    "lr none": ([leaf()], {"lr": None}, "lr must be finite and not negative; got None"),
+    "decay": ([leaf()], {"weight_decay": -1.0}, "weight_decay must be finite and not negative"),
+}
+OF_SGD: dict[str, tuple[dict[str, Any], str]] = {
+    "momentum": ({"momentum": -0.1}, "momentum must be finite and not negative; got -0.1"),
+    "momentum text": ({"momentum": "x"}, "momentum must be finite and not negative; got 'x'"),
+    "dampening": ({"momentum": 0.9, "dampening": float("inf")}, "dampening must be finite; got inf"),
+    "dampening text": ({"momentum": 0.9, "dampening": "x"}, "dampening must be finite; got 'x'"),
+    "nesterov alone": ({"nesterov": True}, "nesterov needs a momentum and no dampening"),
+    "nesterov dampened": ({"nesterov": True, "momentum": 0.9, "dampening": 0.1}, "nesterov needs a momentum"),
+}
+OF_ADAM: dict[str, tuple[dict[str, Any], str]] = {
+    "beta 1": ({"betas": (1.0, 0.9)}, r"betas must be two numbers in \[0, 1\); got \(1.0, 0.9\)"),
+    "beta 2": ({"betas": (0.9, -0.1)}, r"betas must be two numbers in \[0, 1\)"),
+    "beta nan": ({"betas": (0.9, float("nan"))}, r"betas must be two numbers in \[0, 1\)"),
+    "one beta": ({"betas": 0.9}, r"betas must be two numbers in \[0, 1\); got 0.9"),
+    "three betas": ({"betas": (0.1, 0.2, 0.3)}, r"betas must be two numbers in \[0, 1\)"),
+    "text betas": ({"betas": ("a", "b")}, r"betas must be two numbers in \[0, 1\)"),
+    "eps": ({"eps": -1e-8}, "eps must be finite and not negative; got -1e-08"),
+}
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam"])
+@pytest.mark.parametrize("name", REFUSED)
+def test_parameters_and_shared_options(name: str, kind: str) -> None:
+    """What can't be optimised, or options out of range, are refused with optimiser, rule and value."""
+    params, options, message = REFUSED[name]
+    with pytest.raises(OptimizerError, match=f"^{kind}: {message}"):
+        getattr(optim, kind)(params, **options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "message"),
+    [*(("SGD", *case) for case in OF_SGD.values()), *(("Adam", *case) for case in OF_ADAM.values())],
+)
+def test_own_options(kind: str, options: dict[str, Any], message: str) -> None:
+    """Each optimiser's own options have their ranges."""
+    with pytest.raises(OptimizerError, match=f"^{kind}: {message}"):
+        getattr(optim, kind)([leaf()], **options)
+
+
+def test_a_generator_of_parameters() -> None:
+    """Any iterable in order will do: a generator, a tuple, dict values."""
+    layer = rtch.nn.Linear(2, 1)
+    for params in (layer.parameters(), tuple(layer.parameters()), {"a": layer.weight}.values()):
+        optim.SGD(params)
