@@ -25,6 +25,18 @@ def _seed(where: str, value: Any) -> int:
     return value
 
 
+def _is_real(*values: Any) -> bool:
+    """Whether all are Python numbers that a float64 holds."""
+    try:
+        for value in values:
+            if not isinstance(value, (int, float)):
+                return False
+            float(value)
+    except OverflowError:
+        return False
+    return True
+
+
 class Generator:
     """A stream of random numbers: a seed and how many numbers were drawn.
 
@@ -90,7 +102,7 @@ class Generator:
             ArgumentError: bounds that are not finite, or high below low.
             DTypeError: dtype is not floating.
         """
-        if not (low <= high and high - low < float("inf")):
+        if not (_is_real(low, high) and low <= high and high - low < float("inf")):
             raise ArgumentError(
                 f"uniform: finite bounds, low <= high, are needed; got {low}, {high}", low=low, high=high
             )
@@ -105,7 +117,7 @@ class Generator:
             ArgumentError: std is negative or a parameter is not finite.
             DTypeError: dtype is not floating.
         """
-        if not (std >= 0 and mean - mean == 0 and std - std == 0):
+        if not (_is_real(mean, std) and std >= 0 and mean - mean == 0 and std - std == 0):
             raise ArgumentError(f"normal: finite mean and std >= 0 are needed; got {mean}, {std}", mean=mean, std=std)
         return self._draw("normal", lib.rt_random_normal, shape, dtype, mean, std)
 
