@@ -11,10 +11,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from tensor_draws import assert_same, bits, values
 
 import rtch
 from rtch import tensor as core
+from tensor_draws import assert_same, bits, values
 
 
 def together(*works: Callable[[], None]) -> None:

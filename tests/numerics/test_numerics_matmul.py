@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: MIT
+"""Matrix products equal, bit for bit, chains of fused multiply-adds in blocks of 256."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import rtch
+from tensor_draws import assert_same, awkward, values
+
+KC = 256
+
+
+def fma32(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """a * b + c rounded once to float32: the sum in float64 is rounded to odd, so that the cast sees what was lost."""
+    product, c = a.astype("float64") * b.astype("float64"), c.astype("float64")  # the product is exact
+    total = product + c
+    big = np.where(np.abs(product) >= np.abs(c), product, c)
+    small = np.where(np.abs(product) >= np.abs(c), c, product)
+    lost = small - (total - big)  # exact: Dekker's fast two-sum
+    even = (total.view("int64") & 1) == 0
+    away = np.nextafter(total, np.where(lost > 0, np.inf, -np.inf))
+    odd = np.where(np.isfinite(total) & (lost != 0) & even, away, total)
+    return odd.astype("float32")
+
+
+def fma64(a: float, b: float, c: float) -> float:
+    """a * b + c exactly, then rounded once."""
+    return float(Fraction(a) * Fraction(b) + Fraction(c))
+
+
+def reference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The product of two matrices by the written definition."""
+    (m, k), n = a.shape, b.shape[1]
+    total = np.zeros((m, n), a.dtype)
+    with np.errstate(all="ignore"):
+        for start in range(0, k, KC):
+            chain = np.zeros((m, n), a.dtype)
+            for p in range(start, min(start + KC, k)):
+                if a.dtype == np.float32:
+                    chain = fma32(a[:, p : p + 1], b[p : p + 1], chain)
+                else:
+                    rows = [[fma64(a[i, p], b[p, j], chain[i, j]) for j in range(n)] for i in range(m)]
+                    chain = np.array(rows).reshape(m, n)
+            total = chain if start == 0 else total + chain
+    return total
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False), *[st.floats(-(2.0**60), 2.0**60, width=32)] * 2)
+def test_the_reference_multiply_add(c: float, a: float, b: float) -> None:
+    """In float32 it is the exact sum, rounded once: no other float32 is nearer."""
+    made = fma32(*(np.array([v], "float32") for v in (a, b, c)))
+    exact = Fraction(a) * Fraction(b) + Fraction(c)
+    if np.isfinite(made[0]):
+        error = abs(Fraction(float(made[0])) - exact)
+        for side in (np.inf, -np.inf):
+            beside = np.nextafter(made[0], np.float32(side))
+            assert not np.isfinite(beside) or error <= abs(Fraction(float(beside)) - exact)
+
+
+@given(data=st.data())
+@settings(max_examples=60)
+def test_any_shape_and_strides_in_float32(data: st.DataObject) -> None:
+    """Tiles, packing, edges and threads don't enter; nor does what is NaN, infinite, subnormal or -0."""
+    m, n = (data.draw(st.sampled_from([1, 2, 3, 5, 6, 7, 8, 13, 16, 17, 24, 25, 33, 48, 65])) for _ in range(2))
+    k = data.draw(st.sampled_from([1, 2, 3, 31, 255, 256, 257, 300, 512, 513]))
+    make = data.draw(st.sampled_from([values, values, awkward]))
+    operands = []
+    for seed, shape in enumerate(((m, k), (k, n))):
+        kind = data.draw(st.sampled_from(["dense", "transposed", "stepped", "reversed", "broadcast", "column"]))
+        if kind == "transposed":
+            a = make("float32", shape[::-1], seed)
+            operands.append((rtch.asarray(a).T, a.T))
+        elif kind == "stepped":
+            a = make("float32", (2 * shape[0], 3 * shape[1]), seed)
+            operands.append((rtch.asarray(a)[::2, ::3], a[::2, ::3]))
+        elif kind == "reversed":
+            a = make("float32", shape, seed)
+            operands.append((rtch.asarray(a)[::-1, ::-1], a[::-1, ::-1]))
+        elif kind in ("broadcast", "column"):
+            a = make("float32", (1, shape[1]) if kind == "broadcast" else (shape[0], 1), seed)
+            operands.append((rtch.broadcast_to(rtch.asarray(a), shape), np.broadcast_to(a, shape)))
+        else:
+            a = make("float32", shape, seed)
+            operands.append((rtch.asarray(a), a))
+    (x, a), (y, b) = operands
+    expected = reference(a, b)
+    before = rtch.get_num_threads()
+    try:
+        rtch.set_num_threads(data.draw(st.sampled_from([1, 2, 3])))
+        assert_same(expected, x @ y)
+        assert_same(expected.T, y.T @ x.T)
+        assert_same(expected[0], x[0] @ y)
+        assert_same(expected[:, 0], x @ y[:, 0])
+        assert_same(expected[-1, -1], x[-1] @ y[:, -1])
+        assert_same(np.stack([expected] * 2), rtch.broadcast_to(x, (2, m, k)) @ y)
+    finally:
+        rtch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("m", "k", "n"), [(3, 5, 4), (2, 257, 3), (1, 600, 2), (4, 256, 1), (7, 12, 9)])
+def test_float64(m: int, k: int, n: int) -> None:
+    """Against exact fractions."""
+    a, b = values("float64", (k, m), 1).T, values("float64", (k, 2 * n), 2)[:, ::2]
+    x, y = rtch.asarray(values("float64", (k, m), 1)).T, rtch.asarray(values("float64", (k, 2 * n), 2))[:, ::2]
+    expected = reference(a, b)
+    assert_same(expected, x @ y)
+    assert_same(expected.T, y.mT @ x.mT)
+    assert_same(expected[0], x[0] @ y)
+    tiny, huge = a * 1e-300, b * 1e-20
+    assert_same(reference(tiny, huge), rtch.asarray(tiny) @ rtch.asarray(huge))
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_sizes_that_threads_share_out(threads: int) -> None:
+    """Wide, tall and batched; float64 against its own rows, whose bits the test above pins."""
+    before = rtch.get_num_threads()
+    try:
+        rtch.set_num_threads(threads)
+        a, b = values("float32", (190, 270), 1), values("float32", (270, 210), 2)
+        expected = reference(a, b)
+        x, y = rtch.asarray(a), rtch.asarray(b)
+        assert_same(expected, x @ y)
+        assert_same(np.stack([expected] * 7), rtch.broadcast_to(x, (7, 190, 270)) @ y)
+        wide, tall = rtch.asarray(values("float64", (30, 300), 3)), rtch.asarray(values("float64", (300, 1100), 4))
+        whole = wide @ tall
+        for i, j in ((0, 0), (29, 1099), (13, 640)):
+            assert_same(whole[i, j].numpy(), wide[i] @ tall[:, j])
+            assert_same(whole[i : i + 1].numpy(), wide[i : i + 1] @ tall)
+        assert_same(whole.numpy().T, tall.T @ wide.T)
+    finally:
+        rtch.set_num_threads(before)
+
+
+def test_each_block_starts_at_zero() -> None:
+    """Products that cancel inside a block vanish there: a single chain over all of k would keep another rounding."""
+    a = np.zeros((1, 512), "float32")
+    a[0, 0], a[0, 256], a[0, 257] = 1.0, 2.0**-24, 2.0**-24
+    ones = np.ones((512, 1), "float32")
+    assert_same(np.array([[1 + 2.0**-23]], "float32"), rtch.asarray(a) @ rtch.asarray(ones))
+    a[0, 256], a[0, 1] = 0.0, 2.0**-24
+    assert_same(np.array([[1.0]], "float32"), rtch.asarray(a) @ rtch.asarray(ones))
+
+
+def test_multiply_adds_are_fused() -> None:
+    """a * b - round(a * b) is what was rounded away, not 0."""
+    for dtype, eps in (("float32", 2.0**-23), ("float64", 2.0**-52)):
+        x = np.array([[1 + eps, -1.0]], dtype)
+        y = np.array([[1 + eps], [1 + 2 * eps]], dtype)
+        assert_same(np.array([[0.0]], dtype), rtch.asarray(x[:, ::-1] * 0) @ rtch.asarray(y))
+        assert_same(np.array([[eps * eps]], dtype), rtch.asarray(x[:, ::-1]) @ rtch.asarray(y[::-1]))

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: MIT
+"""Sums and means equal, bit for bit, a plain implementation of the tree in docs/numerics.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import rtch
+from tensor_draws import assert_same, awkward, values
+
+LANES, BLOCK = 32, 1024
+SIZES = st.sampled_from([1, 2, 3, 5, 17, 31, 32, 33, 65, 257, 1023, 1024, 1025, 2049, 3000])
+
+
+@pytest.fixture(params=[1, 2, 3])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """Each test with so many threads."""
+    before = rtch.get_num_threads()
+    rtch.set_num_threads(request.param)
+    yield request.param
+    rtch.set_num_threads(before)
+
+
+def tree(rows: np.ndarray) -> np.ndarray:
+    """The sum of rows (n, columns) down each column."""
+    joined = []
+    for start in range(0, len(rows), BLOCK):
+        block = rows[start : start + BLOCK]
+        lanes = [None] * LANES
+        for i, row in enumerate(block):
+            lanes[i % LANES] = row if lanes[i % LANES] is None else lanes[i % LANES] + row
+        half = LANES // 2
+        while half:
+            for lane in range(half):
+                other = lanes[lane + half]
+                if other is not None:
+                    lanes[lane] = lanes[lane] + other
+            half //= 2
+        joined.append(lanes[0])
+    while len(joined) > 1:
+        pairs = [joined[i] + joined[i + 1] for i in range(0, len(joined) - 1, 2)]
+        joined = pairs + joined[len(joined) & ~1 :]
+    return joined[0] if joined else np.zeros(rows.shape[1:], rows.dtype)
+
+
+def reference(a: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    """The sum over axes; reduced elements in row-major order of those axes."""
+    kept = [d for d in range(a.ndim) if d not in axes]
+    n = int(np.prod([a.shape[d] for d in axes]))
+    rows = a.transpose((*axes, *kept)).reshape(n, -1)
+    with np.errstate(all="ignore"):
+        return tree(rows).reshape([a.shape[d] for d in kept])
+
+
+def check(t: rtch.Tensor, a: np.ndarray, axes: tuple[int, ...]) -> None:
+    """sum, and mean as one division of it."""
+    total = reference(a, axes)
+    assert_same(total, t.sum(axis=axes))
+    n = int(np.prod([a.shape[d] for d in axes]))
+    with np.errstate(all="ignore"):
+        assert_same((total / a.dtype.type(n)).astype(a.dtype), t.mean(axis=axes))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@given(data=st.data())
+@settings(max_examples=60)
+def test_any_shape_axes_and_strides(dtype: str, data: st.DataObject) -> None:
+    """Memory order, gaps, repeats and reversal don't enter; which elements are reduced, and their order, does."""
+    shape: list[int] = []
+    for _ in range(data.draw(st.integers(1, 4))):
+        size = data.draw(SIZES)
+        shape.append(size if np.prod(shape) * size <= 12_000 else data.draw(st.integers(1, 3)))
+    ndim = len(shape)
+    order = data.draw(st.permutations(range(ndim)))
+    steps = [data.draw(st.sampled_from([1, 1, 2, -1])) for _ in shape]
+    dense = [n * abs(s) for n, s in zip(shape, steps, strict=True)]
+    make = data.draw(st.sampled_from([values, awkward]))
+    memory = make(dtype, tuple(dense[d] for d in order), data.draw(st.integers(0, 99)))
+    back = tuple(int(d) for d in np.argsort(order))
+    key = tuple(slice(None, None, s) for s in steps)
+    a = memory.transpose(back)[key]
+    t = rtch.permute_dims(rtch.asarray(memory), back)[key]
+    if data.draw(st.booleans()):
+        repeated = (data.draw(st.sampled_from([2, 33, 1025])), *a.shape[1:]) if a.shape[0] == 1 else (3, *a.shape)
+        a, t = np.broadcast_to(a, repeated), rtch.broadcast_to(t, repeated)
+    sets = [axes for n in range(1, a.ndim + 1) for axes in combinations(range(a.ndim), n)]
+    before = rtch.get_num_threads()
+    try:
+        rtch.set_num_threads(data.draw(st.sampled_from([1, 2, 3])))
+        check(t, a, data.draw(st.sampled_from(sets)))
+    finally:
+        rtch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_threads_share_out(threads: int, dtype: str) -> None:
+    """One long result, many short ones, wide and narrow columns, and rows that are no run of memory."""
+    a = values(dtype, (150_001,), 1, -1e3, 1e3)
+    t = rtch.asarray(a)
+    check(t, a, (0,))
+    check(t[::-1], a[::-1], (0,))
+    check(t[1::2], a[1::2], (0,))
+    for shape in ((600, 500), (2500, 70), (70, 2500), (100_000, 3), (3, 100_000), (40, 50, 60)):
+        a = values(dtype, shape, 2, -1e3, 1e3)
+        t = rtch.asarray(a)
+        for axes in ((0,), (len(shape) - 1,), tuple(range(len(shape)))):
+            check(t, a, axes)
+        check(t.mT, a.swapaxes(-1, -2), (0,))
+    check(t, a, (0, 2))
+    check(t, a, (1,))
+
+
+def test_the_order_is_seen() -> None:
+    """On these values other trees give other bits, so that the tests above can tell them apart."""
+    arrays = [values("float32", (5000,), seed, -1e3, 1e3) for seed in range(8)]
+    for other in (lambda a: np.add.accumulate(a)[-1], np.sum, lambda a: reference(a[::-1], (0,))):
+        assert sum(float(other(a)) != float(reference(a, (0,))) for a in arrays) >= 4
+
+
+def test_integers_and_bools_are_cast_before_they_are_averaged() -> None:
+    """To float32, whose sum is the tree's."""
+    a = values("int64", (3000,), 1, 0, 2**40)
+    assert_same(tree(a.astype("float32")[:, None])[0] / np.float32(3000), rtch.asarray(a).mean())
+    b = values("bool", (777,), 1)
+    assert_same(np.float32(b.sum()) / np.float32(777), rtch.asarray(b).mean())
+    assert_same(np.int64(b.sum()), rtch.asarray(b).sum())
+
+
+def test_zeros_keep_their_sign() -> None:
+    """A sum of -0 alone is -0; with a +0 it is +0; of nothing +0."""
+    for n in (1, 5, 32, 33, 1024, 1025, 70_000):
+        x = np.full(n, -0.0, "float32")
+        assert_same(np.float32(-0.0), rtch.asarray(x).sum())
+        assert_same(np.float32(-0.0), rtch.asarray(x).mean())
+        x[-1] = 0.0
+        assert_same(np.float32(0.0), rtch.asarray(x).sum())
+    assert_same(np.zeros(40, "float32"), rtch.zeros((0, 40)).sum(axis=0))
+    assert_same(np.full(40, -0.0, "float32"), rtch.full((7, 40), -0.0).sum(axis=0))
+
+
+def test_max_and_min_of_any_threads(threads: int) -> None:
+    """Exact, with NaN and zeros of both signs anywhere."""
+    a = awkward("float32", (300, 401), 5)
+    finite = np.where(np.isnan(a), np.float32(1), a)
+    for array in (a, finite):
+        t = rtch.asarray(array)
+        for axis in (None, 0, 1):
+            np.testing.assert_array_equal(t.max(axis=axis).numpy(), array.max(axis=axis))
+            np.testing.assert_array_equal(t.min(axis=axis).numpy(), array.min(axis=axis))
