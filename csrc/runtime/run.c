@@ -222,7 +222,12 @@ int rt_to_memory(const rt_tensor *t, void *data) {
 
 double rt_item_f64(const rt_tensor *t) {
     switch (t->dtype) {
-    case RT_F32: return (double)*(const float *)t->data;
+    case RT_F32: {
+        const rt_fenv fenv = rt_fenv_enter(); /* else a caller's DAZ would lose subnormals */
+        const volatile double x = (double)*(const volatile float *)t->data;
+        rt_fenv_leave(fenv);
+        return x;
+    }
     case RT_F64: return *(const double *)t->data;
     default: return (double)rt_item_i64(t);
     }

@@ -583,12 +583,13 @@ class Tensor:
 
     def _flat(self) -> list[Any]:
         """Elements in row-major order."""
-        h = lib.rt_contiguous(self._h)
+        # float32 is widened by our own cast: the caller's floating-point mode, if it loses subnormals, must not matter.
+        h = lib.rt_cast(self._h, float64.code) if self.dtype.kind == "f" else lib.rt_contiguous(self._h)
         if not h:
             raise failure("tolist", self)
         dense = wrap(h)
-        ctype = {"bool": "int8_t *", "int64": "int64_t *", "float32": "float *", "float64": "double *"}
-        values = ffi.unpack(ffi.cast(ctype[self.dtype.name], lib.rt_data(dense._h)), self.size) if self.size else []
+        ctype = {"b": "int8_t *", "i": "int64_t *", "f": "double *"}[self.dtype.kind]
+        values = ffi.unpack(ffi.cast(ctype, lib.rt_data(dense._h)), self.size) if self.size else []
         return [bool(v) for v in values] if self.dtype is bool_ else values
 
     def tobytes(self) -> bytes:
