@@ -29,24 +29,23 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
 
 def tree(rows: np.ndarray) -> np.ndarray:
     """The sum of rows (n, columns) down each column."""
-    joined = []
-    for start in range(0, len(rows), BLOCK):
-        block = rows[start : start + BLOCK]
-        lanes = [None] * LANES
-        for i, row in enumerate(block):
-            lanes[i % LANES] = row if lanes[i % LANES] is None else lanes[i % LANES] + row
-        half = LANES // 2
-        while half:
-            for lane in range(half):
-                other = lanes[lane + half]
-                if other is not None:
-                    lanes[lane] = lanes[lane] + other
-            half //= 2
-        joined.append(lanes[0])
+    n, n_cols = rows.shape
+    if n == 0:
+        return np.zeros(n_cols, rows.dtype)
+    n_blocks = -(-n // BLOCK)
+    padded = np.full((n_blocks * BLOCK, n_cols), -0.0, rows.dtype)  # x + -0 is x: absent elements are left out
+    padded[:n] = rows
+    blocks = padded.reshape(n_blocks, BLOCK // LANES, LANES, n_cols)
+    lanes = blocks[:, 0]
+    for i in range(1, BLOCK // LANES):
+        lanes = lanes + blocks[:, i]
+    for half in (16, 8, 4, 2, 1):
+        lanes = lanes[:, :half] + lanes[:, half:]
+    joined = list(lanes[:, 0])
     while len(joined) > 1:
         pairs = [joined[i] + joined[i + 1] for i in range(0, len(joined) - 1, 2)]
         joined = pairs + joined[len(joined) & ~1 :]
-    return joined[0] if joined else np.zeros(rows.shape[1:], rows.dtype)
+    return joined[0]
 
 
 def reference(a: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
