@@ -309,13 +309,19 @@ def test_retain_graph_keeps_it() -> None:
 
 
 def test_a_freed_part_stops_the_whole_pass() -> None:
-    """A graph whose lower half an earlier pass freed is refused before any gradient is added."""
+    """A graph whose lower half an earlier pass freed is refused before any of it runs: no gradient, nothing freed."""
     x, w = leaf(), leaf()
     h = x * x
     h.sum().backward()
+    loss = (h + w * w).sum()
     with pytest.raises(FreedGraphError, match="at multiply"):
-        (h + w * 2).sum().backward()
+        loss.backward()
     assert w.grad is None
+    with pytest.raises(FreedGraphError, match="at multiply"):
+        autograd.grad(loss, [w, x])
+    (g,) = autograd.grad(loss, w)
+    assert g is not None
+    assert [2 * v for v in VALUES] == g.tolist()
 
 
 def test_grad_runs_only_what_it_needs() -> None:

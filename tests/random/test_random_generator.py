@@ -129,6 +129,19 @@ def test_normal_tails() -> None:
             assert abs(float(values[i]) - exact) <= 1e-15 * abs(exact), i
 
 
+def test_normal_far_tail() -> None:
+    """Beyond 6.6 standard deviations, where one number in 36 billion lies, AS 241 has a formula of its own."""
+    mpmath = pytest.importorskip("mpmath")
+    number = 53_403_590_643
+    z = Generator(0, number).normal((), dtype="float64").item()
+    tail, above = upper_tail(0, number)
+    assert above
+    assert z > 6.6
+    with mpmath.workdps(40):
+        exact = -mpmath.sqrt(2) * mpmath.erfinv(2 * mpmath.mpf(tail) / 2**53 - 1)
+        assert abs(z - exact) <= 1e-15 * exact
+
+
 @given(seed=SEEDS, mean=st.floats(-1e6, 1e6), std=st.floats(0, 1e6))
 @settings(max_examples=50)
 def test_normal_shifts_and_scales(seed: int, mean: float, std: float) -> None:
