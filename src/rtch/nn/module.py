@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 from rtch._c import lib
 from rtch.errors import ArgumentError, CheckpointDTypeError, CheckpointError, CheckpointShapeError
 from rtch.nn.parameter import Parameter
-from rtch.tensor import Tensor
+from rtch.tensor import Tensor, replace_header
 
 
 class IncompatibleKeys(NamedTuple):
@@ -229,7 +229,6 @@ class Module:
 
 def _set_value(parameter: Tensor, value: Tensor) -> None:
     """Give the parameter a new value; memory is shared until one of the two is written to."""
-    parameter._h, old = lib.rt_retain(value._h), parameter._h
-    lib.rt_release(old)
+    replace_header(parameter, lib.rt_retain(value._h))
     if parameter._node is not None:
         parameter._node.dtype = value.dtype.code

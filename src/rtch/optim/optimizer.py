@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from rtch import tensor
 from rtch._c import failure, lib
 from rtch.errors import OptimizerError
 from rtch.tensor import Tensor, snapshot
@@ -88,7 +89,8 @@ class Optimizer:
                 gradient = t.grad  # None too where the parameter was frozen since
                 if gradient is not None:
                     state = self.state.get(index, {})
-                    self._update(t, gradient, state, group)
+                    with tensor._writing:  # other threads may read the parameter meanwhile
+                        self._update(t, gradient, state, group)
                     if state:
                         self.state[index] = state
                 index += 1
@@ -164,19 +166,16 @@ class Optimizer:
         return snapshot(value)
 
 
-def own(t: Tensor) -> object:
+def own(t: Tensor) -> Any:
     """The C header of a tensor whose memory nobody else sees, row-major: what a step may write to."""
-    h = lib.rt_unshare(t._h)
-    if not h:
+    h = tensor.own("step", t)
+    if h.contiguous:
+        return h
+    dense = lib.rt_contiguous(h)
+    if not dense:
         raise failure("step", t)
-    t._h = h
-    if not h.contiguous:
-        dense = lib.rt_contiguous(h)
-        if not dense:
-            raise failure("step", t)
-        t._h = dense
-        lib.rt_release(h)
-    return t._h
+    tensor.replace_header(t, dense)
+    return dense
 
 
 def check(status: int, optimizer: Optimizer, *tensors: Tensor) -> None:
