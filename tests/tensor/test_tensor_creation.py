@@ -139,7 +139,16 @@ def test_asarray_with_dtype() -> None:
     assert rtch.asarray([1e39, -1e39]).tolist() == [math.inf, -math.inf]
 
 
-@given(st.integers(-(2**63), 2**63 - 1) | st.integers(24, 62).flatmap(lambda n: st.integers(2**n - 2, 2**n + 2)))
+NEAR_HALF = st.builds(  # beside the middle of two float32, by less than a float64 sees
+    lambda high, shift, beside, sign: sign * ((high << shift) + (1 << shift - 1) + beside),
+    st.integers(2**23, 2**24 - 1),
+    st.integers(31, 39),
+    st.integers(-1, 1),
+    st.sampled_from([-1, 1]),
+)
+
+
+@given(st.integers(-(2**63), 2**63 - 1) | NEAR_HALF)
 def test_integers_round_once_to_float32(value: int) -> None:
     """By every way in: scalar, list, fill, cast, operand, in place. A float64 on the way would round twice."""
     exact = rtch.asarray([value]).astype("float32")
