@@ -20,7 +20,6 @@ def main() -> None:
     """Write the file."""
     import torch
 
-    torch.set_num_threads(1)
     cases = {}
     for case in CASES:
         reference = torch_curve(case, "float64")
