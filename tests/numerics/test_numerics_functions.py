@@ -64,7 +64,7 @@ def test_tanh_of_float64_is_within_one_ulp() -> None:
     x = hard_inputs()
     y = rtch.asarray(x).tanh().numpy()
     worst = max(ulps(float(b), mpmath.tanh(mpmath.mpf(float(a)))) for a, b in zip(x, y, strict=True) if a)
-    assert worst < 1.0
+    assert worst < 0.6  # as csrc/kernels/tanh.h says; 1 is what is promised
     assert_same(-y, rtch.asarray(-x).tanh())
     assert np.all(np.diff(y[np.argsort(x, kind="stable")]) >= -math.ulp(0.5))
     assert np.all(y <= 1.0)
