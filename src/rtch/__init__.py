@@ -44,6 +44,7 @@ _HOMES = {
     "rtch._c": ("get_num_threads", "set_num_threads"),
     "rtch.version": ("__version__", "numerics_version"),
     "rtch.checkpoint": ("load", "save"),
+    "rtch.random": ("manual_seed",),
 }
 _MODULES = ("autograd", "checkpoint", "data", "errors", "nn", "optim", "random", "service", "store", "train")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

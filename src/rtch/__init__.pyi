@@ -66,6 +66,7 @@ from rtch.manipulation import squeeze as squeeze
 from rtch.manipulation import stack as stack
 from rtch.manipulation import sum_to as sum_to
 from rtch.manipulation import take as take
+from rtch.random import manual_seed as manual_seed
 from rtch.tensor import Tensor as Tensor
 from rtch.tensor import shares_storage as shares_storage
 from rtch.version import __version__ as __version__

@@ -23,7 +23,6 @@ from rtch.tensor import (
     reduce,
     snapshot,
     structure,
-    where,
     wrap,
 )
 
@@ -290,11 +289,11 @@ def spread(g: Tensor, shape: tuple[int, ...], axes: int, keepdims: bool) -> Tens
 
 
 def share_ties(g: Tensor, x: Tensor, out: Tensor, shape: tuple[int, ...], axes: int, keepdims: bool) -> Tensor:
-    """The gradient of max and min: g, in equal parts to all elements that equal the result."""
+    """The gradient of max and min: g, in equal parts to all elements that equal the result; NaN where that is NaN."""
     ties = x == spread(out.detach(), shape, axes, keepdims)
     reduced = tuple(d for d in range(len(shape)) if axes >> d & 1)
     count = reduce(BY_NAME["sum"], astype(ties, g.dtype), reduced, keepdims)
-    return where(ties, spread(g / count, shape, axes, keepdims), 0)
+    return spread(g / count, shape, axes, keepdims) * ties
 
 
 def matmul_grad_x(g: Tensor, x_shape: tuple[int, ...], y: Tensor) -> Tensor:

@@ -144,3 +144,18 @@ class Generator:
             raise failure("permutation", n)
         self._advance(n)
         return wrap(h)
+
+
+default_generator = Generator(0)
+"""The stream that layers draw their first weights from where they are given none. It starts at seed 0 in every process,
+so that a script that is run again draws the same numbers again."""
+
+
+def manual_seed(seed: int) -> Generator:
+    """Put the default generator at the start of the stream that seed names, and return it.
+
+    Raises:
+        ArgumentError: seed is not an integer from 0 to 2**64 - 1.
+    """
+    default_generator.set_state({"seed": seed, "offset": 0})
+    return default_generator

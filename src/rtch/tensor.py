@@ -415,13 +415,8 @@ def inplace(op: Op, x: Tensor, y: Any) -> Tensor:
     if grad_mode.enabled and (x._node is not None or y._node is not None):
         out = binary(op, x, y)
         if out.shape != x.shape or out.dtype is not x.dtype:
-            raise failure(
-                op.name,
-                x,
-                y,
-                rule="an in-place result must keep shape and dtype",
-                status=lib.RT_ERR_BROADCAST,
-            )
+            status = lib.RT_ERR_BROADCAST if out.shape != x.shape else lib.RT_ERR_DTYPE
+            raise failure(op.name, x, y, rule="an in-place result must keep shape and dtype", status=status)
         replace_header(x, lib.rt_retain(out._h))
         x._node = out._node
         return x

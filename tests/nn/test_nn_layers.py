@@ -44,7 +44,17 @@ def test_linear_is_determined_by_its_generator() -> None:
     first, second = nn.Linear(3, 2, generator=draw), nn.Linear(3, 2, generator=draw)
     assert one.weight.tobytes() == first.weight.tobytes() != second.weight.tobytes()
     assert {"seed": 1, "offset": 16} == draw.state
-    assert nn.Linear(3, 2).weight.tobytes() == nn.Linear(3, 2, generator=Generator(0)).weight.tobytes()
+
+
+def test_linear_draws_from_the_default_generator() -> None:
+    """Without a generator, layers draw one after another from the process's stream, which manual_seed restarts."""
+    rtch.manual_seed(3)
+    first, second = nn.Linear(3, 2), nn.Linear(3, 2)
+    draw = Generator(3)
+    assert first.weight.tobytes() == nn.Linear(3, 2, generator=draw).weight.tobytes()
+    assert second.weight.tobytes() == nn.Linear(3, 2, generator=draw).weight.tobytes() != first.weight.tobytes()
+    assert rtch.random.default_generator is rtch.manual_seed(0)
+    assert {"seed": 0, "offset": 0} == rtch.random.default_generator.state
 
 
 def test_linear_without_bias() -> None:

@@ -174,3 +174,12 @@ def test_helpers_of_gradients_undo_each_other() -> None:
             x.numpy() * (np.prod(wide) // max(np.prod(shape), 1)), rtch.sum_to(rtch.broadcast_to(x, wide), shape)
         )
     assert F.inverse_permutation((2, 0, 1)) == (1, 2, 0)
+
+
+def test_max_of_nan_has_a_gradient_of_nan():
+    """Where the largest element is NaN no element equals it: all get NaN, as in PyTorch; other rows are untouched."""
+    x = rtch.asarray([[1.0, float("nan"), 3.0], [2.0, 2.0, 1.0]]).requires_grad_()
+    rtch.max(x, axis=1).sum().backward()
+    first, second = x.grad.tolist()
+    assert all(value != value for value in first)
+    assert [0.5, 0.5, 0.0] == second

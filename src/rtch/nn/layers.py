@@ -10,7 +10,7 @@ from rtch.errors import ArgumentError
 from rtch.nn import functional
 from rtch.nn.module import Module
 from rtch.nn.parameter import Parameter
-from rtch.random import Generator
+from rtch.random import Generator, default_generator
 from rtch.tensor import Tensor
 
 
@@ -25,7 +25,7 @@ class Linear(Module):
         out_features: size of the last axis of the result.
         bias: whether to add a bias.
         dtype: float32 (default) or float64.
-        generator: where the weights come from; a new `Generator(0)` if left out.
+        generator: where the weights come from; `rtch.random.default_generator` if left out.
 
     Raises:
         ArgumentError: a size that is not a positive integer.
@@ -46,7 +46,7 @@ class Linear(Module):
                 raise ArgumentError(f"Linear: {name} must be a positive integer; got {size!r}", argument=size)
         self.in_features = in_features
         self.out_features = out_features
-        draw = generator if generator is not None else Generator(0)
+        draw = generator if generator is not None else default_generator
         bound = 1 / math.sqrt(in_features)
         self.weight = Parameter(draw.uniform((out_features, in_features), -bound, bound, dtype=dtype))
         self.bias = Parameter(draw.uniform((out_features,), -bound, bound, dtype=dtype)) if bias else None

@@ -67,13 +67,12 @@ class MLPRegressor(Module):
             raise ArgumentError(f"MLPRegressor: hidden must be a list of widths; got {hidden!r}", argument=hidden)
         if not hidden:
             raise ArgumentError("MLPRegressor: one hidden layer or more is needed; use LinearRegression for none")
-        draw = generator if generator is not None else Generator(0)
         layers: list[Module] = []
         width = in_features
         for size in hidden:
-            layers += [Linear(width, size, dtype=dtype, generator=draw), ACTIVATIONS[activation]()]
+            layers += [Linear(width, size, dtype=dtype, generator=generator), ACTIVATIONS[activation]()]
             width = size
-        layers.append(Linear(width, 1, dtype=dtype, generator=draw))
+        layers.append(Linear(width, 1, dtype=dtype, generator=generator))
         self.layers = Sequential(*layers)
 
     def forward(self, input: Tensor) -> Tensor:
