@@ -253,7 +253,7 @@ with Store(sys.argv[1]).start_run("loop") as run:
         assert process.stdout.readline()
         time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        assert process.wait() != 0
+        assert process.wait(timeout=60) != 0
     view = Store(tmp_path).run("latest")
     assert "interrupted" == view.status
     assert view.summary().metrics["loss"].count == len(view.metric("loss")) > 0
