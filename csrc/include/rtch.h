@@ -107,12 +107,9 @@ rt_tensor *rt_concat(int n, rt_tensor *const *parts, int axis);
 rt_tensor *rt_take(const rt_tensor *a, const rt_tensor *index, int axis);
 rt_tensor *rt_index_add(const rt_tensor *a, int axis, const rt_tensor *index, const rt_tensor *source);
 
-/* Writing. The target must be nobody else's: pass a header through rt_unshare first. rt_unshare consumes t
-   and gives back the header to use from now on: t itself where nobody else could see a write, else a fresh
-   row-major copy (copy-on-write). On NULL t is still the caller's. The others return a status and write
-   nothing unless it is RT_OK. */
-rt_tensor *rt_unshare(rt_tensor *t);
-/* rt_unshare for callers that release t themselves, later: another thread may be in a call on it. */
+/* Writing. The target must be nobody else's: rt_own gives the header to write to, t itself where nobody else could see
+   a write, else a fresh row-major copy (copy-on-write), for which the caller lets go of t. The others return a status
+   and write nothing unless it is RT_OK. */
 rt_tensor *rt_own(rt_tensor *t);
 int rt_assign(rt_tensor *t, int n, const int64_t *spec, const rt_tensor *value);
 int rt_binary_inplace(int op, rt_tensor *t, const rt_tensor *b);

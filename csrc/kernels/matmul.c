@@ -92,8 +92,8 @@
                 for (int64_t i0 = 0; i0 < m; i0 += MC) {                                                              \
                     const int64_t mc = MIN(MC, m - i0);                                                               \
                     pack_##D(pa, RT_MR, mc, kc, a + i0 * a_row + p0 * a_col, a_row, a_col);                           \
-                    for (int64_t j = 0; j < nc; j += NR_##D)                                                          \
-                        for (int64_t i = 0; i < mc; i += RT_MR) {                                                     \
+                    for (int64_t i = 0; i < mc; i += RT_MR)                                                           \
+                        for (int64_t j = 0; j < nc; j += NR_##D) {                                                    \
                             tile_##D(kc, pa + i * kc, pb + j * kc, acc);                                              \
                             store_##D(acc, MIN(RT_MR, mc - i), MIN(NR_##D, nc - j), p0 == 0,                          \
                                       c + (i0 + i) * c_row + (j0 + j) * c_col, c_row, c_col);                         \

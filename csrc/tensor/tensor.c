@@ -177,9 +177,3 @@ rt_tensor *rt_own(rt_tensor *t) {
     if (own) __atomic_add_fetch(&copies_made, 1, __ATOMIC_RELAXED);
     return own;
 }
-
-rt_tensor *rt_unshare(rt_tensor *t) {
-    rt_tensor *own = rt_own(t);
-    if (own && own != t) rt_release(t);
-    return own;
-}

@@ -53,17 +53,21 @@ static void test_views_and_copy_on_write(void) {
     CHECK(rt_shares_storage(x, y) && rt_aliases(x) == 1);
     const int64_t all[4] = {0, 0, 1, 4};
     rt_tensor *one = rt_full(RT_F32, 0, NULL, 100, 0);
-    y = rt_unshare(y);
+    rt_tensor *fresh = rt_own(y);
+    CHECK(fresh && fresh != y);
+    rt_release(y);
+    y = fresh;
     CHECK(!rt_shares_storage(x, y) && rt_assign(y, 1, all, one) == RT_OK);
     CHECK(((float *)rt_data(x))[5] == 5.0f && ((float *)rt_data(y))[5] == 100.0f);
-    rt_tensor *same = rt_unshare(y);
+    rt_tensor *same = rt_own(y);
     CHECK(same == y);
     const int64_t wide[2] = {3, 4};
     rt_tensor *broad = rt_broadcast_to(one, 2, wide);
     rt_release(one);
-    rt_tensor *owned = rt_unshare(broad); /* the only holder, but it overlaps itself */
-    CHECK(owned != NULL && owned->contiguous);
+    rt_tensor *owned = rt_own(broad); /* the only holder, but it overlaps itself */
+    CHECK(owned && owned != broad && owned->contiguous);
     rt_release(owned);
+    rt_release(broad);
     rt_release(x);
     rt_release(y);
 }

@@ -67,7 +67,7 @@ def test_unknown_instruction_sets_and_thread_counts() -> None:
         ("RTCH_ISA", ["sse9", "AVX2", "avx2 "], f"RTCH_ISA: one of {', '.join(sorted(ISAS, key=ORDER.index))} on this"),
         (
             "RTCH_NUM_THREADS",
-            ["0", "257", "-1", "two", "1.5", " 2"],
+            ["0", "257", "-1", "two", "1.5", " 2", "²", "9" * 5000],
             "RTCH_NUM_THREADS: a number from 1 to 256 is needed",
         ),
     ):

@@ -19,9 +19,9 @@ __all__ = ["failure", "ffi", "get_num_threads", "lib", "set_num_threads"]
 def _start() -> None:
     isa = os.environ.get("RTCH_ISA", "")
     asked = os.environ.get("RTCH_NUM_THREADS", "")
-    if asked and not (asked.isdigit() and 1 <= int(asked) <= 256):
+    if asked and not (asked.isascii() and asked.isdecimal() and 1 <= int(asked[:9]) <= 256):
         raise ConfigError(f"RTCH_NUM_THREADS: a number from 1 to 256 is needed; got {asked!r}", key="RTCH_NUM_THREADS")
-    if lib.rt_init(isa.encode(), int(asked or 0)) != lib.RT_OK:
+    if lib.rt_init(os.fsencode(isa), int(asked or 0)) != lib.RT_OK:
         known = [name for name in ("avx512", "avx2", "neon", "baseline") if lib.rt_isa_available(name.encode())]
         raise ConfigError(f"RTCH_ISA: one of {', '.join(known)} on this machine; got {isa!r}", key="RTCH_ISA")
 
