@@ -34,11 +34,9 @@ extern "C" {
 #define RT_ERR_INDEX 4
 #define RT_ERR_SHAPE 5
 #define RT_ERR_LAYOUT 6
-#define RT_ERR_OVERLAP 7
-#define RT_ERR_ALLOC 8
-#define RT_ERR_ARGUMENT 9
-#define RT_ERR_READONLY 10
-#define RT_ERR_THREAD 11
+#define RT_ERR_ALLOC 7
+#define RT_ERR_ARGUMENT 8
+#define RT_ERR_SHARED 9 /* somebody else holds what was to be written */
 
 /* dtypes; 0 to 3 are computed today, the others hold the place of what is to come. */
 #define RT_BOOL 0
@@ -107,9 +105,10 @@ rt_tensor *rt_concat(int n, rt_tensor *const *parts, int axis);
 rt_tensor *rt_take(const rt_tensor *a, const rt_tensor *index, int axis);
 rt_tensor *rt_index_add(const rt_tensor *a, int axis, const rt_tensor *index, const rt_tensor *source);
 
-/* Writing. The target must be nobody else's: rt_own gives the header to write to, t itself where nobody else could see
-   a write, else a fresh row-major copy (copy-on-write), for which the caller lets go of t. The others return a status
-   and write nothing unless it is RT_OK. */
+/* Writing. rt_own gives a header that nobody else's memory hangs on: t itself, else a fresh row-major copy (copy-on-
+   write), for which the caller lets go of t. The others write to such a header. Where another thread took a share of it
+   in between they write nothing and return RT_ERR_SHARED: own it again and call again. A share that is taken while a
+   call writes waits for the call, so that its value never changes. They write nothing unless they return RT_OK. */
 rt_tensor *rt_own(rt_tensor *t);
 int rt_assign(rt_tensor *t, int n, const int64_t *spec, const rt_tensor *value);
 int rt_binary_inplace(int op, rt_tensor *t, const rt_tensor *b);

@@ -15,7 +15,6 @@
 #include "thread.h"
 
 #if !defined(_WIN32)
-#include <sched.h>
 #include <unistd.h>
 #endif
 
@@ -136,13 +135,14 @@ int rt_set_num_threads(int n) {
         pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 #endif
     rt_lock(&state_lock);
-    pool.n_threads = n;
+    __atomic_store_n(&pool.n_threads, n, __ATOMIC_RELAXED);
     rt_unlock(&state_lock);
     return RT_OK;
 }
 
 int rt_get_num_threads(void) {
-    return pool.n_threads ? pool.n_threads : 1;
+    const int n = __atomic_load_n(&pool.n_threads, __ATOMIC_RELAXED);
+    return n ? n : 1;
 }
 
 void rt_parallel_for(int64_t n, int64_t grain, rt_range_fn fn, void *ctx) {

@@ -135,14 +135,20 @@ int rt_binary_inplace(int op, rt_tensor *t, const rt_tensor *b) {
     const rt_tensor *const both[2] = {t, b};
     const int ndim = rt_broadcast(2, both, shape);
     if (ndim < 0 || !rt_same_shape(t, ndim, shape)) return rt_set_status(RT_ERR_BROADCAST), RT_ERR_BROADCAST;
-    rt_tensor *other = as_dtype(b, t->dtype);
-    if (!other) return RT_ERR_ALLOC;
-    const rt_tensor *const in[2] = {t, other};
-    const rt_fenv fenv = rt_fenv_enter();
-    rt_iterate_tensors(rt_k.loops[op][t->dtype], 2, t, in, grain_of(op));
-    rt_fenv_leave(fenv);
-    rt_release(other);
-    return RT_OK;
+    /* No share of b is taken: it may be t itself. */
+    rt_tensor *cast = b->dtype == t->dtype ? NULL : rt_cast(b, t->dtype);
+    if (!cast && b->dtype != t->dtype) return RT_ERR_ALLOC;
+    const rt_tensor *const in[2] = {t, cast ? cast : b};
+    int status = RT_ERR_SHARED;
+    if (rt_begin_write(t)) {
+        const rt_fenv fenv = rt_fenv_enter();
+        rt_iterate_tensors(rt_k.loops[op][t->dtype], 2, t, in, grain_of(op));
+        rt_fenv_leave(fenv);
+        rt_end_write(t);
+        status = RT_OK;
+    }
+    if (cast) rt_release(cast);
+    return status;
 }
 
 rt_tensor *rt_where(const rt_tensor *cond, const rt_tensor *a, const rt_tensor *b) {
@@ -258,9 +264,14 @@ int rt_assign(rt_tensor *t, int n, const int64_t *spec, const rt_tensor *value) 
     int64_t numel = 1;
     for (int d = 0; d < ndim; d++) numel *= shape[d];
     if (status == RT_OK && numel > 0) {
-        const rt_fenv fenv = rt_fenv_enter();
-        rt_copy_into(t->data + offset, t->dtype, ndim, shape, strides, source);
-        rt_fenv_leave(fenv);
+        status = RT_ERR_SHARED;
+        if (rt_begin_write(t)) {
+            const rt_fenv fenv = rt_fenv_enter();
+            rt_copy_into(t->data + offset, t->dtype, ndim, shape, strides, source);
+            rt_fenv_leave(fenv);
+            rt_end_write(t);
+            status = RT_OK;
+        }
     }
     rt_release(source);
     if (status != RT_OK) rt_set_status(status);
@@ -271,19 +282,38 @@ static int writable_like(const rt_tensor *t, const rt_tensor *p) {
     return t->contiguous && t->dtype == p->dtype && rt_same_shape(t, p->ndim, rt_t_shape(p));
 }
 
+/* Begin writing all of n tensors or none. */
+static int begin_writes(int n, rt_tensor *const *t) {
+    for (int i = 0; i < n; i++)
+        if (!rt_begin_write(t[i])) {
+            while (i > 0) rt_end_write(t[--i]);
+            return 0;
+        }
+    return 1;
+}
+
+static void end_writes(int n, rt_tensor *const *t) {
+    for (int i = 0; i < n; i++) rt_end_write(t[i]);
+}
+
 int rt_sgd_step(rt_tensor *p, const rt_tensor *g, rt_tensor *buf, int first, double lr, double momentum,
                 double dampening, double weight_decay, int nesterov) {
     if (!writable_like(p, p) || !rt_same_shape(g, p->ndim, rt_t_shape(p)) || g->dtype != p->dtype ||
         (buf && !writable_like(buf, p)) || !rt_k.sgd[p->dtype])
         return RT_ERR_LAYOUT;
-    rt_tensor *dense = rt_contiguous(g);
-    if (!dense) return RT_ERR_ALLOC;
+    rt_tensor *dense = g->contiguous ? NULL : rt_copy(g);
+    if (!dense && !g->contiguous) return RT_ERR_ALLOC;
     const rt_sgd_args args = {lr, momentum, dampening, weight_decay, nesterov, first};
-    const rt_fenv fenv = rt_fenv_enter();
-    rt_k.sgd[p->dtype](p->data, dense->data, buf ? buf->data : NULL, p->numel, &args);
-    rt_fenv_leave(fenv);
-    rt_release(dense);
-    return RT_OK;
+    rt_tensor *const written[2] = {p, buf};
+    const int n_written = buf ? 2 : 1, ok = begin_writes(n_written, written);
+    if (ok) {
+        const rt_fenv fenv = rt_fenv_enter();
+        rt_k.sgd[p->dtype](p->data, dense ? dense->data : g->data, buf ? buf->data : NULL, p->numel, &args);
+        rt_fenv_leave(fenv);
+        end_writes(n_written, written);
+    }
+    if (dense) rt_release(dense);
+    return ok ? RT_OK : RT_ERR_SHARED;
 }
 
 int rt_adam_step(rt_tensor *p, const rt_tensor *g, rt_tensor *m, rt_tensor *v, double step_size, double beta1,
@@ -291,12 +321,17 @@ int rt_adam_step(rt_tensor *p, const rt_tensor *g, rt_tensor *m, rt_tensor *v, d
     if (!writable_like(p, p) || !rt_same_shape(g, p->ndim, rt_t_shape(p)) || g->dtype != p->dtype ||
         !writable_like(m, p) || !writable_like(v, p) || !rt_k.adam[p->dtype])
         return RT_ERR_LAYOUT;
-    rt_tensor *dense = rt_contiguous(g);
-    if (!dense) return RT_ERR_ALLOC;
+    rt_tensor *dense = g->contiguous ? NULL : rt_copy(g);
+    if (!dense && !g->contiguous) return RT_ERR_ALLOC;
     const rt_adam_args args = {step_size, beta1, beta2, eps, weight_decay, sqrt_bias2};
-    const rt_fenv fenv = rt_fenv_enter();
-    rt_k.adam[p->dtype](p->data, dense->data, m->data, v->data, p->numel, &args);
-    rt_fenv_leave(fenv);
-    rt_release(dense);
-    return RT_OK;
+    rt_tensor *const written[3] = {p, m, v};
+    const int ok = begin_writes(3, written);
+    if (ok) {
+        const rt_fenv fenv = rt_fenv_enter();
+        rt_k.adam[p->dtype](p->data, dense ? dense->data : g->data, m->data, v->data, p->numel, &args);
+        rt_fenv_leave(fenv);
+        end_writes(3, written);
+    }
+    if (dense) rt_release(dense);
+    return ok ? RT_OK : RT_ERR_SHARED;
 }

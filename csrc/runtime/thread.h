@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * thread.h: mutex, condition and thread start under the same names for POSIX and Windows. */
+ * thread.h: mutex, condition, thread start and yield under the same names for POSIX and Windows. */
 #ifndef RTCH_THREAD_H
 #define RTCH_THREAD_H
 
@@ -17,6 +17,7 @@ typedef CONDITION_VARIABLE rt_cond;
 #define rt_unlock(m) ReleaseSRWLockExclusive(m)
 #define rt_wait(c, m) SleepConditionVariableSRW(c, m, INFINITE, 0)
 #define rt_wake_all(c) WakeAllConditionVariable(c)
+#define rt_yield() SwitchToThread()
 
 static inline int rt_start_thread(unsigned(__stdcall *fn)(void *), void *arg) {
     const uintptr_t handle = _beginthreadex(NULL, 0, fn, arg, 0, NULL);
@@ -27,6 +28,7 @@ static inline int rt_start_thread(unsigned(__stdcall *fn)(void *), void *arg) {
 #define RT_THREAD_FN(name, arg) static unsigned __stdcall name(void *arg)
 #else
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 
 typedef pthread_mutex_t rt_mutex;
@@ -38,6 +40,7 @@ typedef pthread_cond_t rt_cond;
 #define rt_unlock(m) pthread_mutex_unlock(m)
 #define rt_wait(c, m) pthread_cond_wait(c, m)
 #define rt_wake_all(c) pthread_cond_broadcast(c)
+#define rt_yield() sched_yield()
 
 /* Workers take no signals: those belong to the threads of the program. */
 static inline int rt_start_thread(void *(*fn)(void *), void *arg) {

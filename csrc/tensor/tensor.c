@@ -2,6 +2,8 @@
  * tensor.c: life of headers and storages, status, copy-on-write. */
 #include "tensor.h"
 
+#include "../runtime/thread.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +50,7 @@ static rt_storage *new_storage(int64_t nbytes) {
     rt_storage *s = malloc(sizeof(rt_storage) + 63 + 64 + (size_t)nbytes); /* 64 spare: vector loads of short rows */
     if (!s) return NULL;
     s->n_refs = 1;
+    s->writing = 0;
     s->nbytes = nbytes;
     s->data = (char *)(((uintptr_t)(s + 1) + 63) & ~(uintptr_t)63);
     return s;
@@ -84,6 +87,26 @@ rt_tensor *rt_empty(int dtype, int ndim, const int64_t *shape) {
     return t;
 }
 
+/* After a count was raised: a write that began before ends before this returns. A scalar on the caller's stack has no
+   storage. */
+static void await_writer(const rt_storage *s) {
+    while (s && __atomic_load_n(&s->writing, __ATOMIC_SEQ_CST)) rt_yield();
+}
+
+int rt_begin_write(rt_tensor *t) {
+    rt_storage *s = t->storage;
+    int32_t nobody = 0;
+    if (!__atomic_compare_exchange_n(&s->writing, &nobody, 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) return 0;
+    if (__atomic_load_n(&t->n_refs, __ATOMIC_SEQ_CST) == 1 && __atomic_load_n(&s->n_refs, __ATOMIC_SEQ_CST) == 1)
+        return 1;
+    rt_end_write(t);
+    return 0;
+}
+
+void rt_end_write(rt_tensor *t) {
+    __atomic_store_n(&t->storage->writing, 0, __ATOMIC_SEQ_CST);
+}
+
 rt_tensor *rt_new_view(const rt_tensor *src, int ndim, const int64_t *shape, const int64_t *strides, int64_t offset) {
     if (ndim > RT_MAX_NDIM) RT_FAIL(RT_ERR_DIMENSION);
     rt_tensor *t = new_header(src->dtype, ndim);
@@ -95,7 +118,8 @@ rt_tensor *rt_new_view(const rt_tensor *src, int ndim, const int64_t *shape, con
     }
     t->numel = n;
     t->storage = src->storage;
-    __atomic_add_fetch(&t->storage->n_refs, 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&t->storage->n_refs, 1, __ATOMIC_SEQ_CST);
+    await_writer(t->storage);
     t->data = src->data + (n ? offset : 0);
     int64_t expected = rt_itemsize(src->dtype);
     t->contiguous = 1;
@@ -119,7 +143,8 @@ void rt_init_scalar(rt_tensor *t, int dtype, void *value) {
 }
 
 rt_tensor *rt_retain(rt_tensor *t) {
-    __atomic_add_fetch(&t->n_refs, 1, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&t->n_refs, 1, __ATOMIC_SEQ_CST);
+    await_writer(t->storage);
     return t;
 }
 

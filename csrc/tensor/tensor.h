@@ -18,6 +18,7 @@
 
 typedef struct rt_storage {
     int32_t n_refs;
+    int32_t writing; /* a call is writing; whoever takes a share waits for it */
     int64_t nbytes;
     char *data;
 } rt_storage;
@@ -45,6 +46,9 @@ rt_tensor *rt_new(int dtype, int ndim, const int64_t *shape);
 rt_tensor *rt_new_view(const rt_tensor *src, int ndim, const int64_t *shape, const int64_t *strides, int64_t offset);
 /* A header on the caller's stack (room for ndim dims) for a 0-d value that nobody else sees. */
 void rt_init_scalar(rt_tensor *t, int dtype, void *value);
+/* Bracket a write: 1 where t is nobody else's, and from then on nobody gets a share of it until rt_end_write. */
+int rt_begin_write(rt_tensor *t);
+void rt_end_write(rt_tensor *t);
 /* Whether two indices may reach one element; exact for the layouts that views can make, conservative
  * otherwise. */
 int rt_overlaps_itself(const rt_tensor *t);

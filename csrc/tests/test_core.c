@@ -59,6 +59,12 @@ static void test_views_and_copy_on_write(void) {
     y = fresh;
     CHECK(!rt_shares_storage(x, y) && rt_assign(y, 1, all, one) == RT_OK);
     CHECK(((float *)rt_data(x))[5] == 5.0f && ((float *)rt_data(y))[5] == 100.0f);
+    rt_retain(y); /* another holder: a write that did not own y refuses */
+    CHECK(rt_assign(y, 1, all, one) == RT_ERR_SHARED);
+    CHECK(rt_binary_inplace(RT_OP_ADD, y, x) == RT_ERR_BROADCAST);
+    CHECK(rt_binary_inplace(RT_OP_ADD, y, y) == RT_ERR_SHARED);
+    rt_release(y);
+    CHECK(rt_binary_inplace(RT_OP_ADD, y, y) == RT_OK && ((float *)rt_data(y))[5] == 200.0f);
     rt_tensor *same = rt_own(y);
     CHECK(same == y);
     const int64_t wide[2] = {3, 4};
@@ -134,6 +140,40 @@ static void *hammer(void *arg) {
     return NULL;
 }
 
+/* Takes snapshots while the main thread writes: each holds one value only, for good. */
+static void *snapshots(void *arg) {
+    rt_tensor *x = arg;
+    for (int i = 0; i < 300; i++) {
+        rt_tensor *s = rt_retain(x);
+        const float *v = rt_data(s);
+        const float first = v[0];
+        int same = 1;
+        for (int64_t j = 0; j < s->numel; j++) same &= v[j] == first;
+        CHECK(same);
+        rt_release(s);
+        usleep(20); /* let the writer at it */
+    }
+    return NULL;
+}
+
+static void test_snapshots_during_writes(void) {
+    const int64_t n = 20000, all[4] = {0, 0, 1, n};
+    rt_tensor *x = rt_full(RT_F32, 1, &n, 0, 0);
+    pthread_t thread;
+    int written = 0;
+    pthread_create(&thread, NULL, snapshots, x);
+    for (int i = 0; i < 2000; i++) {
+        rt_tensor *value = rt_full(RT_F32, 0, NULL, i, 0);
+        const int status = rt_assign(x, 1, all, value);
+        CHECK(status == RT_OK || status == RT_ERR_SHARED);
+        written += status == RT_OK;
+        rt_release(value);
+    }
+    pthread_join(thread, NULL);
+    CHECK(written > 0);
+    rt_release(x);
+}
+
 static void test_many_callers(void) {
     rt_set_num_threads(4);
     rt_tensor *x = counting(RT_F32, 400, 400);
@@ -171,6 +211,7 @@ int main(int argc, char **argv) {
     test_statuses();
     test_fma();
     test_many_callers();
+    test_snapshots_during_writes();
     if (!UNDER_TSAN) test_fork();
     if (!failures) printf("ok on %s\n", rt_isa());
     return failures != 0;

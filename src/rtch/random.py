@@ -7,16 +7,29 @@ by its number of elements. docs/numerics.md gives the formulas.
 
 from __future__ import annotations
 
+import math
+import os
+import threading
 from collections.abc import Mapping
 from typing import Any
 
 from rtch._c import failure, lib
 from rtch.creation import shape_of
 from rtch.dtypes import as_dtype, float32
-from rtch.errors import ArgumentError
+from rtch.errors import ArgumentError, DTypeError
 from rtch.tensor import Tensor, wrap
 
 _U64 = 2**64
+_reserving = threading.Lock()  # threads that share a generator draw different numbers
+
+
+def _unlock_in_child() -> None:
+    global _reserving
+    _reserving = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_in_child)
 
 
 def _seed(where: str, value: Any) -> int:
@@ -88,9 +101,11 @@ class Generator:
         """
         return Generator(int(lib.rt_random_bits(self._seed, _seed("fold_in", number), 1)))
 
-    def _advance(self, n: int) -> int:
-        offset = self._offset
-        self._offset = (offset + n) % _U64
+    def _reserve(self, n: int) -> int:
+        """Where the next n numbers start; they are nobody else's from now on."""
+        with _reserving:
+            offset = self._offset
+            self._offset = (offset + n) % _U64
         return offset
 
     def uniform(self, shape: Any = (), low: float = 0.0, high: float = 1.0, *, dtype: Any = None) -> Tensor:
@@ -124,12 +139,12 @@ class Generator:
     def _draw(self, where: str, call: Any, shape: Any, dtype: Any, a: float, b: float) -> Tensor:
         sizes = shape_of(where, shape)
         made = float32 if dtype is None else as_dtype(dtype)
-        h = call(made.code, len(sizes), sizes, self._seed, self._offset, a, b)
+        if not made.is_floating:
+            raise DTypeError(f"{where}: a floating dtype is needed; got {made.name}", dtype=made)
+        h = call(made.code, len(sizes), sizes, self._seed, self._reserve(math.prod(sizes)), a, b)
         if not h:
             raise failure(where, list(sizes), made)
-        out = wrap(h)
-        self._advance(out.size)
-        return out
+        return wrap(h)
 
     def permutation(self, n: int) -> Tensor:
         """The numbers 0 to n - 1 in random order, (n,) int64: sorted by (64 random bits, number).
@@ -139,10 +154,9 @@ class Generator:
         """
         if isinstance(n, bool) or not isinstance(n, int) or n < 0:
             raise ArgumentError(f"permutation: a number from 0 up is needed; got {n!r}", argument=n)
-        h = lib.rt_random_permutation(n, self._seed, self._offset)
+        h = lib.rt_random_permutation(n, self._seed, self._reserve(n))
         if not h:
             raise failure("permutation", n)
-        self._advance(n)
         return wrap(h)
 
 

@@ -120,7 +120,9 @@ def replace_header(t: Tensor, h: Any) -> None:
 
 
 def own(where_: str, t: Tensor) -> Any:
-    """The header of t once nobody else sees its memory (copy-on-write). The caller holds `_writing`."""
+    """The header of t once nobody else sees its memory (copy-on-write). The caller holds `_writing`, and where its call
+    gives RT_ERR_SHARED, since another thread has taken a share meanwhile, does both again.
+    """
     h = lib.rt_own(t._h)
     if not h:
         raise failure(where_, t)
@@ -394,7 +396,10 @@ def assign(target: Tensor, spec: list[int], value: Any) -> None:
     flows = grad_mode.enabled and (target._node is not None or value._node is not None)
     before = snapshot(target) if flows else None
     with _writing:
-        if lib.rt_assign(own("setitem", target), len(spec) // 4, spec, value._h) != lib.RT_OK:
+        status = lib.RT_ERR_SHARED
+        while status == lib.RT_ERR_SHARED:
+            status = lib.rt_assign(own("setitem", target), len(spec) // 4, spec, value._h)
+        if status != lib.RT_OK:
             raise failure("setitem", target, value, rule="the value does not broadcast to the selection")
     if before is not None:
         before._node = target._node
@@ -421,7 +426,10 @@ def inplace(op: Op, x: Tensor, y: Any) -> Tensor:
         x._node = out._node
         return x
     with _writing:
-        if lib.rt_binary_inplace(op.id, own(op.name, x), y._h) != lib.RT_OK:
+        status = lib.RT_ERR_SHARED
+        while status == lib.RT_ERR_SHARED:
+            status = lib.rt_binary_inplace(op.id, own(op.name, x), y._h)
+        if status != lib.RT_OK:
             raise failure(op.name, x, y, rule="an in-place result must keep shape and dtype")
     return x
 
@@ -925,7 +933,7 @@ class _Export:
     __slots__ = ("__array_interface__", "_keep")
 
     def __init__(self, t: Tensor) -> None:
-        self._keep = snapshot(t)
+        t = self._keep = snapshot(t)  # all that follows is of this header: t may get another one meanwhile
         item = t.dtype.itemsize
         self.__array_interface__ = {
             "version": 3,

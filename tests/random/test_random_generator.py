@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import struct
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, pairwise
 from typing import Any
@@ -457,3 +459,24 @@ def test_edges() -> None:
     assert [2.5] * 3 == Generator(1).normal((3,), 2.5, 0.0).tolist()
     tiny = Generator(1).uniform((100,), 0.0, 5e-324, dtype="float64").tolist()
     assert set(tiny) <= {0.0, 5e-324}
+
+
+def test_threads_share_a_generator() -> None:
+    """Threads that draw from one generator get different numbers, and none is lost."""
+    draw = Generator(5)
+    found: list[float] = []
+
+    def run() -> None:
+        found.extend(draw.uniform((), dtype=rtch.float64).item() for _ in range(500))
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert sorted(found) == sorted(Generator(5).uniform((2000,), dtype=rtch.float64).tolist())

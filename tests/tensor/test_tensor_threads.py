@@ -157,3 +157,31 @@ def test_set_num_threads_has_bounds() -> None:
             assert rtch.get_num_threads() == 256
     finally:
         rtch.set_num_threads(before)
+
+
+def test_what_is_taken_during_a_write_never_changes() -> None:
+    """Snapshots, views and exports that a thread takes while another one writes hold one value, for good."""
+    x = rtch.zeros((100_000,))
+    reading = threading.Event()
+    reading.set()
+
+    def writer() -> None:
+        number = 0
+        while reading.is_set():
+            number += 1
+            if number % 2:
+                x[...] = float(number % 1000)
+            else:
+                x.__iadd__(1.0)
+
+    def reader() -> None:
+        try:
+            for _ in range(150):
+                for taken in (x.detach(), x[:], rtch.asarray(x.numpy())):
+                    first = taken.min().item()
+                    assert first == taken.max().item()
+                    assert first == taken.min().item() == taken.max().item()
+        finally:
+            reading.clear()
+
+    together(writer, reader)

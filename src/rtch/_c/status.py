@@ -13,7 +13,6 @@ from rtch.errors import (
     DimensionError,
     DTypeError,
     LayoutError,
-    OverlappingLayoutError,
     TorchError,
 )
 
@@ -25,11 +24,8 @@ _TABLE: dict[int, tuple[type[TorchError], str]] = {
     lib.RT_ERR_INDEX: (DimensionError, "index out of range"),
     lib.RT_ERR_SHAPE: (ArgumentError, "shape is not valid here"),
     lib.RT_ERR_LAYOUT: (LayoutError, "layout, shape or dtype can't be used here"),
-    lib.RT_ERR_OVERLAP: (OverlappingLayoutError, "write through a layout that overlaps itself"),
     lib.RT_ERR_ALLOC: (AllocationError, "out of memory"),
     lib.RT_ERR_ARGUMENT: (ArgumentError, "argument out of range"),
-    lib.RT_ERR_READONLY: (LayoutError, "memory is read-only"),
-    lib.RT_ERR_THREAD: (TorchError, "a thread could not be started"),
 }
 
 

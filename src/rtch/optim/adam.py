@@ -56,18 +56,20 @@ class Adam(Optimizer):
         bias1, bias2 = 1 - power1, 1 - power2
         mean = state["exp_avg"] if state else zeros_like(parameter)
         variance = state["exp_avg_sq"] if state else zeros_like(parameter)
-        status = lib.rt_adam_step(
-            own(parameter),
-            gradient._h,
-            own(mean),
-            own(variance),
-            options["lr"] / bias1,
-            beta1,
-            beta2,
-            options["eps"],
-            options["weight_decay"],
-            math.sqrt(bias2),
-        )
+        status = lib.RT_ERR_SHARED
+        while status == lib.RT_ERR_SHARED:
+            status = lib.rt_adam_step(
+                own(parameter),
+                gradient._h,
+                own(mean),
+                own(variance),
+                options["lr"] / bias1,
+                beta1,
+                beta2,
+                options["eps"],
+                options["weight_decay"],
+                math.sqrt(bias2),
+            )
         check(status, self, parameter, gradient, mean, variance)
         state.update(step=step, exp_avg=mean, exp_avg_sq=variance)
 

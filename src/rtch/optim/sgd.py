@@ -62,26 +62,27 @@ class SGD(Optimizer):
     def _update(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], options: dict[str, Any]) -> None:
         momentum = options["momentum"]
         first = False
-        header = ffi.NULL
+        buffer = None
         tensors = [parameter, gradient]
         if momentum != 0:
             buffer = state.get("momentum_buffer")
             first = buffer is None
             if buffer is None:
                 buffer = zeros_like(parameter)
-            header = own(buffer)
             tensors.append(buffer)
-        status = lib.rt_sgd_step(
-            own(parameter),
-            gradient._h,
-            header,
-            first,
-            options["lr"],
-            momentum,
-            options["dampening"],
-            options["weight_decay"],
-            options["nesterov"],
-        )
+        status = lib.RT_ERR_SHARED
+        while status == lib.RT_ERR_SHARED:
+            status = lib.rt_sgd_step(
+                own(parameter),
+                gradient._h,
+                own(buffer) if buffer is not None else ffi.NULL,
+                first,
+                options["lr"],
+                momentum,
+                options["dampening"],
+                options["weight_decay"],
+                options["nesterov"],
+            )
         check(status, self, *tensors)
         if first:
             state["momentum_buffer"] = buffer
