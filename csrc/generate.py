@@ -2,8 +2,7 @@
 """Makes the C side of the op table: `python csrc/generate.py header|cdef OUT`. Runs in the build, with a bare Python.
 
 header  ops.h: the op numbers and, per kind and dtype, the X-macro list of ops that have a loop.
-cdef    what cffi reads: the declarations of rtch.h between its cdef markers, plus the op numbers are not needed there
-        because Python takes them from the table itself.
+cdef    what cffi reads: the declarations of rtch.h between its cdef markers. Python takes op numbers from the table.
 """
 
 from __future__ import annotations
@@ -44,9 +43,11 @@ def header() -> str:
         f"    RT_N_OPS = {len(OPS)}",
         "};",
         "",
-        "/* RT_OP_INFO(X): X(NAME, kind, rule) */",
+        "/* RT_OP_INFO(X): X(NAME, kind, rule, costly) */",
         "#define RT_OP_INFO(X) \\",
-        " \\\n".join(f"    X({op.name.upper()}, RT_KIND_{op.kind.name}, RT_RULE_{op.rule.name})" for op in OPS),
+        " \\\n".join(
+            f"    X({op.name.upper()}, RT_KIND_{op.kind.name}, RT_RULE_{op.rule.name}, {int(op.costly)})" for op in OPS
+        ),
         "",
         "enum { " + ", ".join(f"RT_KIND_{kind.name}" for kind in Kind) + " };",
         "enum { " + ", ".join(f"RT_RULE_{rule.name}" for rule in Rule) + " };",

@@ -2,9 +2,9 @@
  *
  * fma.h: a * b + c rounded once (to nearest, ties to even), without FMA hardware and without libm.
  *
- * float: the product of two floats is exact in double; the sum is rounded to odd in double, which makes the
- * second rounding to float the right one (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums",
- * 2008). double: exact integer arithmetic on a 106-bit product and a sticky bit.
+ * float: the product of two floats is exact in double; the sum is rounded to odd in double, which makes the second
+ * rounding to float the right one (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008).
+ * double: exact integer arithmetic on a 106-bit product and a sticky bit.
  */
 #ifndef RTCH_FMA_H
 #define RTCH_FMA_H

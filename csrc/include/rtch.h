@@ -132,8 +132,8 @@ const char *rt_compiler(void);
 int rt_isa_available(const char *isa);
 int rt_set_num_threads(int n);
 int rt_get_num_threads(void);
-int rt_default_num_threads(void);
-int64_t rt_copies_made(void); /* copies that copy-on-write had to make */
+int rt_default_num_threads(void); /* the CPUs that affinity and control group leave to the process */
+int64_t rt_copies_made(void);     /* copies that copy-on-write had to make */
 
 /* Self-test: part i runs one op, or one kernel that is no op, on fixed inputs and hashes the bits it gives.
  */

@@ -49,7 +49,7 @@ typedef struct rt_kernels {
     rt_reduce_cols reduce_cols[RT_N_OPS][RT_N_DTYPES];
     rt_combine combine[RT_N_OPS][RT_N_DTYPES];
     rt_gemm gemm[RT_N_DTYPES];
-    int64_t gemm_tile_m, gemm_scratch;
+    int64_t gemm_scratch; /* bytes */
     /* p, g, buf may be the only tensors; contiguous, n elements. buf is NULL without momentum. */
     void (*sgd[RT_N_DTYPES])(char *p, const char *g, char *buf, int64_t n, const rt_sgd_args *args);
     void (*adam[RT_N_DTYPES])(char *p, const char *g, char *m, char *v, int64_t n, const rt_adam_args *args);

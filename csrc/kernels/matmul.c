@@ -111,6 +111,5 @@ void RT_FN(rt_fill_matmul)(rt_kernels *k) {
     k->gemm[RT_F32] = gemm_f32;
     k->gemm[RT_F64] = gemm_f64;
     k->gemm[RT_I64] = gemm_i64;
-    k->gemm_tile_m = RT_MR;
     k->gemm_scratch = (int64_t)sizeof(double) * RT_MATMUL_KC * (MC + NC);
 }

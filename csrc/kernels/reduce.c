@@ -2,12 +2,12 @@
  *
  * reduce.c: one block of a reduction, along adjacent elements (run) and down adjacent columns (cols).
  *
- * A sum over n elements is cut into blocks of RT_SUM_BLOCK. In a block, lane l adds elements l, l + 32, l +
- * 64, ... in that order; the lanes are then halved: lane l += lane l + 16, then + 8, 4, 2, 1. Absent elements
- * count as -0, which changes no sum. The runtime joins block sums in pairs, neighbours first. Accumulators
- * have the dtype of the input (float32 in float32: at most 32 + 5 + log2(n / 1024) roundings lie on the way
- * of any element). max and min give NaN if there is one; +0 is larger than -0. Their order is free, since
- * they are exact.
+ * A sum over n elements is cut into blocks of RT_SUM_BLOCK. In a block, lane l adds elements l, l + 32, l + 64, ... in
+ * that order; the lanes are then halved: lane l += lane l + 16, then + 8, 4, 2, 1. Absent elements count as -0, which
+ * changes no sum. The runtime joins block sums in pairs, neighbours first. Accumulators have the dtype of the input
+ * (float32 in float32: at most 31 + 5 + log2(n / 1024) roundings lie on the way of any element).
+ *
+ * max and min give NaN if there is one; +0 is larger than -0. Their order is free, since they are exact.
  */
 #include <stddef.h>
 

@@ -3,10 +3,11 @@
  * tanh.h: hyperbolic tangent.
  *
  * float64, one algorithm on all instruction sets, under 0.6 ULP:
- *     y = 2|x|, E = exp(y) - 1 as an unevaluated sum of two doubles, tanh|x| = E / (E + 2), corrected once.
- *     exp: y = k ln 2 + r with |r| <= 0.3466, in two pieces; expm1(r) = r + r^2/2 + r^3 Q(r), Q the Taylor
- * series to degree 11 (truncation under 2^-60 of the result), the first two terms with their rounding errors
- * kept. float32: the float64 value rounded. Correct for all 2^32 inputs (csrc/tests/exhaustive.c).
+ *   y = 2|x|, E = exp(y) - 1 as an unevaluated sum of two doubles, tanh|x| = E / (E + 2), corrected once.
+ *   exp: y = k ln 2 + r with |r| <= 0.3466, in two pieces; expm1(r) = r + r^2/2 + r^3 Q(r), Q the Taylor series to
+ *   degree 11 (truncation under 2^-60 of the result), the first two terms with their rounding errors kept.
+ *
+ * float32: the float64 value, rounded. Correct for all 2^32 inputs (csrc/tests/exhaustive.c).
  */
 #ifndef RTCH_TANH_H
 #define RTCH_TANH_H

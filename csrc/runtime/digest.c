@@ -13,7 +13,7 @@
 enum { SGD = RT_N_OPS, ADAM, UNIFORM, NORMAL, PERMUTATION, N_PARTS };
 
 static const char *const names[N_PARTS] = {
-#define X(NAME, kind, rule) #NAME,
+#define X(NAME, kind, rule, costly) #NAME,
     RT_OP_INFO(X)
 #undef X
         "SGD",

@@ -8,16 +8,26 @@
 rt_kernels rt_k;
 
 static const uint8_t op_kind[RT_N_OPS] = {
-#define X(NAME, kind, rule) [RT_OP_##NAME] = kind,
+#define X(NAME, kind, rule, costly) [RT_OP_##NAME] = kind,
     RT_OP_INFO(X)
 #undef X
 };
 
 static const uint8_t op_rule[RT_N_OPS] = {
-#define X(NAME, kind, rule) [RT_OP_##NAME] = rule,
+#define X(NAME, kind, rule, costly) [RT_OP_##NAME] = rule,
     RT_OP_INFO(X)
 #undef X
 };
+
+static const uint8_t op_costly[RT_N_OPS] = {
+#define X(NAME, kind, rule, costly) [RT_OP_##NAME] = costly,
+    RT_OP_INFO(X)
+#undef X
+};
+
+int rt_is_costly(int op) {
+    return op_costly[op];
+}
 
 int rt_kind_of(int op) {
     return op >= 0 && op < RT_N_OPS ? op_kind[op] : -1;

@@ -124,7 +124,7 @@ rt_tensor *rt_matmul(const rt_tensor *a, const rt_tensor *b) {
     const int dtype = a->dtype > b->dtype ? a->dtype : b->dtype;
     if (dtype == RT_BOOL) RT_FAIL(RT_ERR_DTYPE);
     if (a->dtype == dtype && b->dtype == dtype) return multiply(a, b);
-    rt_tensor *x = rt_cast(a, dtype), *y = x ? rt_cast(b, dtype) : NULL;
+    rt_tensor *x = rt_as_dtype(a, dtype), *y = x ? rt_as_dtype(b, dtype) : NULL;
     rt_tensor *out = y ? multiply(x, y) : NULL;
     if (x) rt_release(x);
     if (y) rt_release(y);

@@ -2,12 +2,12 @@
  *
  * reduce.c: walks a reduction in the fixed tree of docs/numerics.md.
  *
- * The reduced elements of one result are numbered in row-major order of the reduced axes and cut into blocks;
- * block results are joined in pairs, neighbours first, an odd last one passing up unchanged. A stack of
- * subtrees, at most one per size, does that as blocks arrive. Three ways to feed blocks, all with the same
- * bits: runs     the reduced elements are adjacent in memory columns  the results are adjacent in memory, and
- * one stride leads from one reduced element to the next gather   anything else: a block is first copied to a
- * buffer
+ * The reduced elements of one result are numbered in row-major order of the reduced axes and cut into blocks; block
+ * results are joined in pairs, neighbours first, an odd last one passing up unchanged. A stack of subtrees, at most one
+ * per size, does that as blocks arrive. Three ways to feed blocks, all with the same bits:
+ *   runs     the reduced elements are adjacent in memory
+ *   columns  the results are adjacent in memory, and one stride leads from one reduced element to the next
+ *   gather   anything else: a block is first copied to a buffer
  */
 #include <stdlib.h>
 #include <string.h>
@@ -218,10 +218,6 @@ static int reduce_into(int op, const rt_tensor *a, uint64_t axes, rt_tensor *out
     return r.status;
 }
 
-static rt_tensor *as_dtype(const rt_tensor *a, int dtype) {
-    return a->dtype == dtype ? rt_retain((rt_tensor *)a) : rt_cast(a, dtype);
-}
-
 rt_tensor *rt_reduce(int op, const rt_tensor *a, uint64_t axes, int keepdims) {
     const int mean = op == RT_OP_MEAN, order = op == RT_OP_MAX || op == RT_OP_MIN;
     const int kernel = mean ? RT_OP_SUM : op;
@@ -248,7 +244,7 @@ rt_tensor *rt_reduce(int op, const rt_tensor *a, uint64_t axes, int keepdims) {
     if (out->numel > 0 && count == 0) {
         memset(out->data, 0, (size_t)out->storage->nbytes); /* the sum of nothing is +0 */
     } else if (out->numel > 0) {
-        rt_tensor *in = as_dtype(a, dtype);
+        rt_tensor *in = rt_as_dtype(a, dtype);
         status = in ? reduce_into(kernel, in, axes, out) : RT_ERR_ALLOC;
         if (in) rt_release(in);
     }

@@ -4,9 +4,9 @@
 
 #include "runtime.h"
 
-/* Arithmetic of tens of cycles an element pays for a second thread earlier. */
+/* What takes tens of cycles an element pays for a second thread earlier. */
 static int64_t grain_of(int op) {
-    return op == RT_OP_TANH || op == RT_OP_DIVIDE || op == RT_OP_SQRT ? RT_GRAIN_COSTLY : RT_GRAIN_CHEAP;
+    return rt_is_costly(op) ? RT_GRAIN_COSTLY : RT_GRAIN_CHEAP;
 }
 
 /* bool < int64 < float32 < float64 is the promotion order of the four computed dtypes. */
@@ -20,10 +20,6 @@ static int compute_dtype(int op, int dtype) {
     if (rule == RT_RULE_FLOAT && dtype < RT_F32) return RT_F32;
     if (rule == RT_RULE_NUMERIC && dtype == RT_BOOL) return -1;
     return dtype;
-}
-
-static rt_tensor *as_dtype(const rt_tensor *a, int dtype) {
-    return a->dtype == dtype ? rt_retain((rt_tensor *)a) : rt_cast(a, dtype);
 }
 
 rt_tensor *rt_cast(const rt_tensor *a, int dtype) {
@@ -90,7 +86,7 @@ static rt_tensor *binary_as(int op, int dtype, const rt_tensor *a, const rt_tens
     if (dtype < 0) RT_FAIL(RT_ERR_DTYPE);
     const int out_dtype = kind == RT_KIND_COMPARE ? RT_BOOL : dtype;
     if (a->dtype == dtype && b->dtype == dtype) return run_binary(op, dtype, out_dtype, a, b);
-    rt_tensor *x = as_dtype(a, dtype), *y = x ? as_dtype(b, dtype) : NULL;
+    rt_tensor *x = rt_as_dtype(a, dtype), *y = x ? rt_as_dtype(b, dtype) : NULL;
     rt_tensor *out = y ? run_binary(op, dtype, out_dtype, x, y) : NULL;
     if (x) rt_release(x);
     if (y) rt_release(y);
@@ -101,6 +97,24 @@ rt_tensor *rt_binary(int op, const rt_tensor *a, const rt_tensor *b) {
     return binary_as(op, promote(a->dtype, b->dtype), a, b);
 }
 
+typedef union {
+    double f64;
+    float f32;
+    int64_t i64;
+    int8_t b;
+} rt_scalar;
+
+/* A 0-d header over the number f (where kind is RT_F64) or i, rounded to dtype once. */
+static void init_number(rt_tensor *t, rt_scalar *value, int dtype, int kind, double f, int64_t i) {
+    const rt_fenv fenv = rt_fenv_enter();
+    if (dtype == RT_F64) value->f64 = kind == RT_F64 ? f : (double)i;
+    else if (dtype == RT_F32) value->f32 = kind == RT_F64 ? (float)f : (float)i;
+    else if (dtype == RT_I64) value->i64 = i;
+    else value->b = i != 0;
+    rt_fenv_leave(fenv);
+    rt_init_scalar(t, dtype, value);
+}
+
 rt_tensor *rt_binary_scalar(int op, const rt_tensor *a, int scalar_kind, double f, int64_t i, int swap) {
     /* A scalar takes the tensor's dtype, or the default of its own kind where that kind is higher. */
     int dtype = a->dtype;
@@ -108,20 +122,9 @@ rt_tensor *rt_binary_scalar(int op, const rt_tensor *a, int scalar_kind, double 
     if (scalar_kind == RT_I64 && dtype < RT_I64) dtype = RT_I64;
     const int computed = compute_dtype(op, dtype);
     if (computed < 0) RT_FAIL(RT_ERR_DTYPE);
-    union {
-        double f64;
-        float f32;
-        int64_t i64;
-        int8_t b;
-    } value;
-    const rt_fenv fenv = rt_fenv_enter();
-    if (computed == RT_F64) value.f64 = scalar_kind == RT_F64 ? f : (double)i;
-    else if (computed == RT_F32) value.f32 = scalar_kind == RT_F64 ? (float)f : (float)i;
-    else if (computed == RT_I64) value.i64 = i;
-    else value.b = i != 0;
-    rt_fenv_leave(fenv);
     rt_tensor s;
-    rt_init_scalar(&s, computed, &value);
+    rt_scalar value;
+    init_number(&s, &value, computed, scalar_kind, f, i);
     rt_tensor *out = swap ? binary_as(op, computed, &s, a) : binary_as(op, computed, a, &s);
     if (out) out->bcast = 0; /* the scalar has no gradient */
     return out;
@@ -154,7 +157,7 @@ int rt_binary_inplace(int op, rt_tensor *t, const rt_tensor *b) {
 rt_tensor *rt_where(const rt_tensor *cond, const rt_tensor *a, const rt_tensor *b) {
     if (cond->dtype != RT_BOOL) RT_FAIL(RT_ERR_DTYPE);
     const int dtype = promote(a->dtype, b->dtype);
-    rt_tensor *x = as_dtype(a, dtype), *y = x ? as_dtype(b, dtype) : NULL, *out = NULL;
+    rt_tensor *x = rt_as_dtype(a, dtype), *y = x ? rt_as_dtype(b, dtype) : NULL, *out = NULL;
     if (y) {
         const rt_tensor *const in[3] = {cond, x, y};
         int64_t shape[RT_MAX_NDIM];
@@ -177,22 +180,11 @@ rt_tensor *rt_where(const rt_tensor *cond, const rt_tensor *a, const rt_tensor *
 rt_tensor *rt_full(int dtype, int ndim, const int64_t *shape, double f, int64_t i) {
     rt_tensor *out = rt_new(dtype, ndim, shape);
     if (!out) return NULL;
-    union {
-        double f64;
-        float f32;
-        int64_t i64;
-        int8_t b;
-    } value;
-    const rt_fenv fenv = rt_fenv_enter();
-    if (dtype == RT_F64) value.f64 = f;
-    else if (dtype == RT_F32) value.f32 = (float)f;
-    else if (dtype == RT_I64) value.i64 = i;
-    else value.b = i != 0;
     rt_tensor s;
-    rt_init_scalar(&s, dtype, &value);
+    rt_scalar value;
+    init_number(&s, &value, dtype, dtype < RT_F32 ? RT_I64 : RT_F64, f, i);
     const rt_tensor *in = &s;
     rt_iterate_tensors(rt_k.cast[dtype][dtype], 1, out, &in, RT_GRAIN_CHEAP);
-    rt_fenv_leave(fenv);
     return out;
 }
 

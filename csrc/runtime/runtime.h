@@ -29,7 +29,13 @@ void rt_iterate_tensors(rt_loop loop, int n_inputs, rt_tensor *out, const rt_ten
 /* dst[...] = src[...] with a cast; src broadcasts to the layout of dst. */
 void rt_copy_into(char *dst, int dtype, int ndim, const int64_t *shape, const int64_t *strides, const rt_tensor *src);
 
+/* One more reference to a where it has the dtype already, else a cast. NULL with the status set. */
+static inline rt_tensor *rt_as_dtype(const rt_tensor *a, int dtype) {
+    return a->dtype == dtype ? rt_retain((rt_tensor *)a) : rt_cast(a, dtype);
+}
+
 int rt_rule_of(int op);
 int rt_kind_of(int op);
+int rt_is_costly(int op);
 
 #endif

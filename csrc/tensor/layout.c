@@ -132,7 +132,7 @@ rt_tensor *rt_squeeze_like(const rt_tensor *t, uint64_t axes, int insert) {
     int64_t shape[RT_MAX_NDIM], strides[RT_MAX_NDIM];
     int ndim = 0, from = 0;
     const int total = insert ? t->ndim + __builtin_popcountll(axes) : t->ndim;
-    if (total > RT_MAX_NDIM) RT_FAIL(RT_ERR_DIMENSION);
+    if (total > RT_MAX_NDIM || (total < 64 && axes >> total)) RT_FAIL(RT_ERR_DIMENSION);
     for (int d = 0; d < total; d++) {
         if (axes >> d & 1) {
             if (insert) shape[ndim] = 1, strides[ndim++] = 0;

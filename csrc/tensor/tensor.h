@@ -6,8 +6,9 @@
  *                                     |
  *   rt_storage { n_refs nbytes data } +-> 64-byte aligned bytes, in the same allocation as the storage's head
  *
- * A header's n_refs counts its holders, a storage's the headers that look at it. A write is unobservable when
- * both are 1.
+ * A header's n_refs counts its holders, a storage's the headers that look at it. A write is unobservable when both are
+ * 1. A writer raises `writing`, then looks at the counts; whoever takes a share raises a count, then looks at `writing`:
+ * one of the two always sees the other.
  */
 #ifndef RTCH_TENSOR_H
 #define RTCH_TENSOR_H

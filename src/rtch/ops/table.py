@@ -50,6 +50,8 @@ def _row(
     inputs: tuple[str, ...] | None = None,
     operator: str | None = None,
     method: bool = False,
+    in_place: bool = False,
+    costly: bool = False,
     reference: Callable[[], Any] | None = None,
     domain: tuple[float, float] = (-4.0, 4.0),
 ) -> Op:
@@ -64,6 +66,8 @@ def _row(
         detail=detail,
         operator=operator,
         method=method,
+        in_place=in_place,
+        costly=costly,
         reference=reference or _numpy(name),
         domain=domain,
     )
@@ -101,6 +105,7 @@ _row(
     "Square root, correctly rounded; NaN below zero.",
     lambda g, out: g / (out * 2),
     method=True,
+    costly=True,
     domain=(0.05, 9.0),
 )
 _row(
@@ -111,11 +116,12 @@ _row(
     lambda g, out: g * (1 - out * out),
     detail="float32 is correctly rounded; float64 is within 1 ULP.",
     method=True,
+    costly=True,
 )
 
 # Elementwise, two inputs -----------------------------------------------------------------------------------------
-_row("add", Kind.BINARY, Rule.NUMERIC, "x + y.", lambda g: g, lambda g: g, operator="add")
-_row("subtract", Kind.BINARY, Rule.NUMERIC, "x - y.", lambda g: g, lambda g: -g, operator="sub")
+_row("add", Kind.BINARY, Rule.NUMERIC, "x + y.", lambda g: g, lambda g: g, operator="add", in_place=True)
+_row("subtract", Kind.BINARY, Rule.NUMERIC, "x - y.", lambda g: g, lambda g: -g, operator="sub", in_place=True)
 _row(
     "multiply",
     Kind.BINARY,
@@ -124,6 +130,7 @@ _row(
     lambda g, y: g * y,
     lambda g, x: g * x,
     operator="mul",
+    in_place=True,
 )
 _row(
     "divide",
@@ -134,6 +141,8 @@ _row(
     lambda g, y, out: -g * out / y,
     detail="Two integers give float32.",
     operator="truediv",
+    in_place=True,
+    costly=True,
     domain=(0.5, 4.0),
 )
 _row("equal", Kind.COMPARE, Rule.ANY, "x == y.", operator="eq")
