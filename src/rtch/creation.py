@@ -53,11 +53,14 @@ def asarray(obj: Any, /, *, dtype: Any = None, copy: bool | None = None) -> Tens
     shape = _nested_shape(obj)
     flat: list[Any] = []
     _flatten(obj, shape, 0, flat)
+    tensors = [value for value in flat if isinstance(value, Tensor)]
+    if any(t.requires_grad for t in tensors):
+        raise ArgumentError("asarray: a list of tensors that require grad would lose it; join them with rtch.stack")
     if not all(isinstance(value, (bool, int, float)) for value in flat):
         flat = [_scalar(value) for value in flat]
     if wanted is None:
-        found = [of_python_scalar(value) for value in flat]
-        wanted = max(found, key=lambda t: t.code) if found else float32
+        found = {of_python_scalar(value) for value in flat} if len(tensors) < len(flat) else set()
+        wanted = max(found | {t.dtype for t in tensors}, key=lambda t: t.code, default=float32)
     return _from_flat(flat, shape, wanted)
 
 

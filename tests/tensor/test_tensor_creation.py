@@ -291,3 +291,13 @@ def test_tensors_are_not_made_by_the_class() -> None:
     """The message names the function that makes them."""
     with pytest.raises(TypeError, match=r"use rtch.asarray"):
         rtch.Tensor([1.0])
+
+
+def test_lists_of_tensors() -> None:
+    """0-d tensors in a list keep their dtype; those that require grad are refused, since it would be lost."""
+    x = rtch.asarray(0.1, dtype=rtch.float64)
+    made = rtch.asarray([x, x])
+    assert rtch.float64 is made.dtype
+    assert [0.1, 0.1] == made.tolist()
+    with pytest.raises(ArgumentError, match="rtch.stack"):
+        rtch.asarray([x, rtch.asarray(0.5, dtype=rtch.float64).requires_grad_()])
