@@ -248,7 +248,7 @@ def test_the_table_is_drawn_from() -> None:
 
 
 @given(steps=st.lists(STEP, min_size=1, max_size=14), seed=st.integers(0, 2**32))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_random_graphs(steps: list[tuple[str, int, int]], seed: int) -> None:
     """A drawn graph over three leaves has PyTorch's value and gradients within 1e-12."""
     pairs = [pair(seed + i, (R, C)) for i in range(3)]
@@ -262,7 +262,7 @@ def test_random_graphs(steps: list[tuple[str, int, int]], seed: int) -> None:
 
 
 @given(steps=st.lists(STEP, min_size=1, max_size=6), seed=st.integers(0, 2**32))
-@settings(max_examples=120)
+@settings(max_examples=80)
 def test_random_graphs_to_second_order(steps: list[tuple[str, int, int]], seed: int) -> None:
     """The gradient of the squared norm of a drawn graph's gradient equals PyTorch's."""
     pairs = [pair(seed + i, (R, C)) for i in range(2)]

@@ -168,7 +168,7 @@ def test_every_truncation(tmp_path, name):
             contents(path)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_random_damage(tmp_path, seed):
     """1,500 random changes a seed: a checkpoint error, or names and shapes with all the data they need."""
     rng = random.Random(seed)

@@ -200,12 +200,13 @@ def test_changed_sibling(saved, name):
 
 
 def test_damaged_state(saved):
-    """Cutting state.json, or changing any byte of it, is an error or changes no value."""
+    """Cutting state.json, or changing a byte of it, is an error or changes no value; every third byte is tried."""
     path = saved / "state.json"
     whole = path.read_bytes()
     expected = plain(load_training(saved).state)
     n_errors = 0
-    for at in range(len(whole)):
+    tried = range(0, len(whole), 3)
+    for at in tried:
         for damaged in (whole[:at], whole[:at] + bytes([whole[at] ^ 0x01]) + whole[at + 1 :]):
             path.write_bytes(damaged)
             try:
@@ -214,7 +215,7 @@ def test_damaged_state(saved):
                 n_errors += 1
             else:
                 assert expected == found
-    assert n_errors > 1.5 * len(whole)
+    assert n_errors > 1.5 * len(tried)
 
 
 @pytest.mark.parametrize("name", ["model.rtch", "optimizer.rtch", "state.json"])

@@ -145,7 +145,7 @@ class Values(RuleBasedStateMachine):
             np.testing.assert_array_equal(array, expected)
 
 
-Values.TestCase.settings = settings(max_examples=120, stateful_step_count=25)
+Values.TestCase.settings = settings(max_examples=60, stateful_step_count=20)
 test_writing_one_tensor_never_changes_another = Values.TestCase
 
 
