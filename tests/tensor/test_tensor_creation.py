@@ -299,5 +299,5 @@ def test_lists_of_tensors() -> None:
     made = rtch.asarray([x, x])
     assert rtch.float64 is made.dtype
     assert [0.1, 0.1] == made.tolist()
-    with pytest.raises(ArgumentError, match="rtch.stack"):
+    with pytest.raises(ArgumentError, match=r"rtch\.stack"):
         rtch.asarray([x, rtch.asarray(0.5, dtype=rtch.float64).requires_grad_()])

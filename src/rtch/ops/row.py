@@ -74,8 +74,8 @@ class Op:
     detail: str
     operator: str | None
     method: bool
-    in_place: bool  # whether there is an operator such as +=
-    costly: bool  # tens of cycles an element: a second thread pays earlier
+    in_place: bool = field(default=False, kw_only=True)  # whether there is an operator such as +=
+    costly: bool = field(default=False, kw_only=True)  # tens of cycles an element: a second thread pays earlier
     reference: Callable[[], Any]
     domain: tuple[float, float]
     needs: tuple[tuple[str, ...], ...] = field(init=False)
