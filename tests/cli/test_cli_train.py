@@ -20,7 +20,9 @@ from click.testing import CliRunner, Result
 import rtch
 from rtch._c import lib
 from rtch.cli import main
-from rtch.store import Store
+from rtch.errors import StoreIOError
+from rtch.store import Store, info
+from rtch.store.records import RunInfo
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DIABETES = str(EXAMPLES / "diabetes.csv")
@@ -178,6 +180,25 @@ def test_divergence_is_exit_code_1_and_a_failed_run() -> None:
     assert view.status == "failed"
     assert call("list").exit_code == 0
     assert "failed: DivergedError: train: the loss" in call("summary", "latest").output
+
+
+def test_a_full_disk_leaves_a_run_to_resume(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the end can't be written either, the line says so, and with space again resume goes on."""
+
+    def full(folder: Path, record: RunInfo) -> None:
+        if (folder / "metrics.jsonl").exists():
+            raise StoreIOError("write: No space left on device")
+        write_info(folder, record)
+
+    write_info = info.write
+    monkeypatch.setattr(info, "write", full)
+    result = train()
+    view = Store("runs").run("latest")
+    refused(result, "No space left", f"run {view.id} is left unfinished; `rtch resume {view.id}` goes on")
+    assert "marked" not in result.stderr
+    assert "crashed" == view.status
+    monkeypatch.setattr(info, "write", write_info)
+    assert 0 == call("resume", "latest").exit_code
 
 
 def test_a_runs_folder_that_cannot_be_written() -> None:

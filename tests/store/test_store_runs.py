@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from rtch.errors import ArgumentError, ExperimentError, RunLockedError, StoreIOError
-from rtch.store import Store, environment, registry
+from rtch.store import Store, environment, info, registry
 from rtch.store.ids import is_id, new_id
 
 
@@ -97,6 +97,19 @@ def test_a_failure_to_finish_does_not_hide_the_first_error(tmp_path: Path, monke
         raise ValueError("first")
     assert [f"rtch: run {run.id} could not be finished: disk full"] == caught.value.__notes__
     assert "failed" == Store(tmp_path).run(run.id).status
+
+
+def test_the_status_is_that_of_run_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where run.json can't be replaced the run stays running, and its readers call it crashed."""
+
+    def refuse(*_: Any) -> None:
+        raise StoreIOError("disk full")
+
+    store = Store(tmp_path)
+    with pytest.raises(ValueError, match="first"), store.start_run("x") as run:
+        monkeypatch.setattr(info, "write", refuse)
+        raise ValueError("first")
+    assert ("running", "crashed") == (run.status, store.run(run.id).status)
 
 
 def test_a_finished_run_takes_nothing_more(tmp_path: Path) -> None:

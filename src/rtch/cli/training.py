@@ -14,6 +14,7 @@ from rtch.cli import tables
 from rtch.cli.group import EXIT_INTERRUPTED
 from rtch.cli.options import print_json
 from rtch.errors import TorchError
+from rtch.store.records import FINAL_STATUSES
 
 if TYPE_CHECKING:
     from rtch.service import Outcome
@@ -59,8 +60,13 @@ class Session:
             sys.exit(EXIT_INTERRUPTED)
         except TorchError as error:
             if self.run is not None:
-                error.add_note(f"run {self.run.id} is marked {self.run.status}")
+                error.add_note(self._how_it_was_left(self.run))
             raise
+
+    def _how_it_was_left(self, run: Run) -> str:
+        if run.status in FINAL_STATUSES:
+            return f"run {run.id} is marked {run.status}"
+        return f"run {run.id} is left unfinished; `{self.command('resume')}` goes on"
 
     def run_step(self) -> int:
         """The last step that was logged."""

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import msgspec
+
 from rtch.errors import ArgumentError, ExperimentError
 from rtch.store import info, registry, summary
 from rtch.store.files import replace_file, store_io
@@ -228,16 +230,15 @@ class Run:
     def _finish(self, status: str, error: str | None, telemetry: bytes) -> None:
         if telemetry:
             info.append_line(self.path / "telemetry.jsonl", header_line(TELEMETRY), telemetry)
-        self._info.status = status
-        self._info.error = error
-        self._info.finished = utc_now()
-        self._info.seconds = round(self._info.seconds + time.monotonic() - self._started, 3)
-        self._write_info()
+        finished = utc_now()
+        seconds = round(self._info.seconds + time.monotonic() - self._started, 3)
+        ended = msgspec.structs.replace(self._info, status=status, error=error, finished=finished, seconds=seconds)
+        info.write(self.path, ended)
+        self._info = ended  # not before it is on the disk, so that `status` never tells more than run.json
         with store_io("summary", self.path):
             rollups, _ = summary.compute(self.path, self.id)
             replace_file(self.path / "summary.json", summary.encode(rollups))
-        ended = RegistryLine(self._info.finished, "finished", self.id, status, seconds=self._info.seconds)
-        registry.append(self.path.parent, ended)
+        registry.append(self.path.parent, RegistryLine(finished, "finished", self.id, status, seconds=seconds))
 
     def _write_info(self) -> None:
         info.write(self.path, self._info)
