@@ -7,6 +7,8 @@ import csv
 import io
 import json
 import math
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,8 @@ from hypothesis import strategies as st
 
 from rtch.cli import main, tables
 from rtch.store import Store
+
+posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs pipes with names, and links")
 
 
 def rtch(*arguments: str, runs: Path | str = "runs") -> Result:
@@ -184,6 +188,25 @@ def test_export_to_a_file_is_whole_or_absent(runs: Path, tmp_path: Path) -> None
     assert [output, runs] == sorted(tmp_path.iterdir())
     missing = rtch("export", "--format", "csv", "--output", str(tmp_path / "no" / "x.csv"), runs=runs)
     assert (2, True) == (missing.exit_code, "no such folder" in missing.stderr)
+
+
+@posix_only
+def test_export_writes_through_links_and_into_pipes(runs: Path, tmp_path: Path) -> None:
+    """A link stays and its target is replaced; a pipe stays a pipe and gets the bytes."""
+    expected = rtch("export", "--format", "csv", runs=runs).stdout.encode()
+    link, target, pipe = (tmp_path / name for name in ("link", "target", "pipe"))
+    link.symlink_to(target)
+    target.write_bytes(b"old")
+    assert 0 == rtch("export", "--format", "csv", "--output", str(link), runs=runs).exit_code
+    assert (True, expected) == (link.is_symlink(), target.read_bytes())
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert 0 == rtch("export", "--format", "csv", "--output", str(pipe), runs=runs).exit_code
+        assert (True, expected) == (pipe.is_fifo(), os.read(reader, 1 << 16))
+    finally:
+        os.close(reader)
+    assert [link, pipe, runs, target] == sorted(tmp_path.iterdir())
 
 
 def test_a_torn_tail_is_a_warning_on_stderr(runs: Path) -> None:

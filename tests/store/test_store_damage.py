@@ -281,6 +281,15 @@ def test_replacing_a_file_is_all_or_nothing(tmp_path: Path) -> None:
     assert b"new" == path.read_bytes()
 
 
+def test_a_loop_of_links_is_a_store_error(tmp_path: Path) -> None:
+    """So is a NUL character, which no path has."""
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    for path in (tmp_path / "a", tmp_path / "x\0", Path("/")):
+        with pytest.raises(StoreIOError, match=r"^write: "):
+            files.replace_file(path, b"new")
+
+
 def test_a_full_disk_cuts_what_it_did_not_take(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A short write is an error, and the file ends with a whole line."""
     store = Store(run.path.parent)

@@ -23,21 +23,20 @@ from pathlib import Path
 
 from rtch.checkpoint.problems import Site
 from rtch.errors import CheckpointIOError, StoreIOError
-from rtch.store.files import atomic_file, sync_folder
+from rtch.store.files import atomic_file, link_target, sync_folder
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
 
 def replace_file(path: str | os.PathLike[str], chunks: Iterable[bytes | memoryview]) -> None:
-    """Write the chunks as the file's whole new content, synced, in one step; a link's target is replaced.
+    """Write the chunks as the file's whole new content, as `rtch.store.files.atomic_file` does it.
 
     Raises:
         CheckpointIOError: the system refused; the old file stands as it was.
     """
-    target = _resolved(path)
     try:
-        with atomic_file(target) as file:
+        with atomic_file(Path(path)) as file:
             for chunk in chunks:
                 file.write(chunk)
     except StoreIOError as error:
@@ -73,12 +72,9 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 def _resolved(path: str | os.PathLike[str]) -> Path:
     try:
-        target = Path(path).resolve()
-        if not target.name:
-            raise IsADirectoryError(errno.EISDIR, "the root folder")
-    except (OSError, ValueError, RuntimeError) as error:  # a NUL character; a loop of links
+        return link_target(path)
+    except OSError as error:
         Site(os.fspath(path)).refuse_io("can't be written", error)
-    return target
 
 
 def _temporary_name() -> str:

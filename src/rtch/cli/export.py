@@ -40,7 +40,7 @@ SUMMARY_FIELDS = ("run", "name", "metric", *MetricSummary.__struct_fields__)
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write, whole or not at all.  [default: standard output]",
+    help="File to write, whole or not at all, or a device or pipe.  [default: standard output]",
 )
 @runs_dir_option
 def export(runs: tuple[str, ...], form: str, what: str, output: Path | None, runs_dir: Path) -> None:

@@ -9,8 +9,10 @@ kernel in one ``write``, so that it survives the death of the process.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -34,20 +36,51 @@ def store_io(where: str, path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a new file beside ``path`` that takes its place when the body ends without an exception."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
+    """Open a new file beside ``path`` that takes its place when the body ends without an exception.
+
+    A symbolic link stays, and the file that it leads to is replaced. A device, a pipe or a socket is never replaced:
+    the bytes are written to it as they come.
+    """
     with store_io("write", path):
+        if _is_special(path):
+            with os.fdopen(os.open(path, os.O_WRONLY | _BINARY), "wb") as file:
+                yield file
+            return
+        target = link_target(path)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}.tmp")
         try:
             with temporary.open("xb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            temporary.replace(path)
+            temporary.replace(target)
         except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
-        sync_folder(path.parent)
+        sync_folder(target.parent)
+
+
+def link_target(path: str | os.PathLike[str]) -> Path:
+    """Return the absolute path that ``path`` leads to, whether something is there or not; OSError where it can't."""
+    try:
+        target = Path(path).resolve()
+    except RuntimeError as error:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from error
+    except ValueError as error:
+        raise OSError(errno.EINVAL, str(error)) from error
+    if not target.name:
+        raise IsADirectoryError(errno.EISDIR, "the root folder")
+    return target
+
+
+def _is_special(path: Path) -> bool:
+    """Whether something stands at ``path`` that is neither a file nor a folder."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # nothing there, or what opening it will say
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def replace_file(path: Path, data: bytes) -> None:
