@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import click
 import msgspec
 
 from rtch.cli.options import print_warnings, runs_dir_option
-from rtch.errors import StoreIOError
+from rtch.errors import ExperimentError, StoreIOError
 from rtch.store import MetricSummary, RunView, Store
 from rtch.store.files import atomic_file
 from rtch.store.values import stored_float
@@ -46,13 +46,14 @@ SUMMARY_FIELDS = ("run", "name", "metric", *MetricSummary.__struct_fields__)
 def export(runs: tuple[str, ...], form: str, what: str, output: Path | None, runs_dir: Path) -> None:
     """Export the metrics of runs as CSV or JSON.
 
-    One row per value: run, name, step, time, metric, value. Without RUN all runs are exported, oldest first.
+    One row per value: run, name, step, time, metric, value. Without RUN all runs are exported, oldest first; what
+    can't be read of a damaged one is left out, with a warning. A damaged run that was named is an error.
     """
     store = Store(runs_dir)
     ids = list(dict.fromkeys(store.resolve(run) for run in runs)) if runs else store.ids()
-    views = [store.run(run) for run in ids]
-    fields = METRIC_FIELDS if what == "metrics" else SUMMARY_FIELDS
-    rows = (row for view in views for row in (_points(view) if what == "metrics" else _rollups(view)))
+    warnings: list[str] = []
+    fields, read = (METRIC_FIELDS, _points) if what == "metrics" else (SUMMARY_FIELDS, _rollups)
+    rows = _rows(store, ids, read, warnings, strict=bool(runs))
     chunks = _csv(fields, rows) if form == "csv" else _json(fields, rows)
     if output is None:
         sys.stdout.flush()
@@ -66,8 +67,27 @@ def export(runs: tuple[str, ...], form: str, what: str, output: Path | None, run
         with atomic_file(output) as file:
             for chunk in chunks:
                 file.write(chunk)
-    for view in views:
-        print_warnings(view.warnings)
+    print_warnings(warnings)
+
+
+def _rows(
+    store: Store,
+    ids: list[str],
+    read: Callable[[RunView], Iterator[tuple[Any, ...]]],
+    warnings: list[str],
+    *,
+    strict: bool,
+) -> Iterator[tuple[Any, ...]]:
+    """The rows of all runs; unless strict, a damaged run is a warning and the others go on."""
+    for run in ids:
+        try:
+            view = store.run(run)
+            yield from read(view)
+            warnings.extend(view.warnings)
+        except ExperimentError as error:
+            if strict:
+                raise
+            warnings.append(f"{error}; what could not be read of run {run} is left out")
 
 
 def _points(view: RunView) -> Iterator[tuple[Any, ...]]:
