@@ -166,6 +166,22 @@ def test_export_of_rollups(runs: Path) -> None:
     assert "run,name,metric,count,nan_count,min,min_step" == table[:44]
 
 
+def test_export_goes_round_a_damaged_run(runs: Path) -> None:
+    """Without RUN a damaged run is left out, with a warning; named, it is an error."""
+    damaged = Store(runs).run("latest").id
+    with (runs / damaged / "metrics.jsonl").open("ab") as file:
+        file.write(b"garbage\n" * 2)
+    done = rtch("export", "--format", "csv", runs=runs)
+    assert 0 == done.exit_code
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert {"first"} == {row["name"] for row in rows}
+    assert damaged in done.stderr
+    assert "line 3" in done.stderr
+    named = rtch("export", "--format", "csv", damaged, runs=runs)
+    assert 2 == named.exit_code
+    assert "line 3" in named.stderr
+
+
 def test_export_of_nothing(tmp_path: Path) -> None:
     """An empty store gives a header or an empty list."""
     assert [] == json.loads(rtch("export", "--format", "json", runs=tmp_path).stdout)
@@ -179,9 +195,10 @@ def test_export_to_a_file_is_whole_or_absent(runs: Path, tmp_path: Path) -> None
     done = rtch("export", "--format", "csv", "--output", str(output), runs=runs)
     assert (0, "") == (done.exit_code, done.output)
     assert expected.encode() == output.read_bytes()
-    metrics = runs / Store(runs).ids()[2] / "metrics.jsonl"
+    damaged = Store(runs).ids()[2]
+    metrics = runs / damaged / "metrics.jsonl"
     metrics.write_bytes(metrics.read_bytes() + b"rubbish\n")
-    done = rtch("export", "--format", "json", "--output", str(output), runs=runs)
+    done = rtch("export", "--format", "json", damaged, "--output", str(output), runs=runs)
     assert 2 == done.exit_code
     assert f"rtch: error: {metrics}: line 3: " in done.stderr
     assert expected.encode() == output.read_bytes()
