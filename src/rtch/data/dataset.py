@@ -110,13 +110,18 @@ def from_arrays(
         raise DataError(f"from_arrays: x must be (N, F) and y (N,); got {features.shape} and {target.shape}")
     if not features.size:
         raise DataError(f"from_arrays: x needs at least one row and one feature; got {features.shape}")
-    for name, tensor in (("x", features), ("y", target)):
-        if rtch.sum(tensor * 0.0).item() != 0.0:
-            raise DataError(f"from_arrays: {name} holds NaN, infinity or a value too large for float32")
+    need_finite("from_arrays", features, target)
     names = tuple(feature_names) if feature_names is not None else _numbered(features.shape[1])
     if len(names) != features.shape[1]:
         raise DataError(f"from_arrays: {features.shape[1]} features need as many names; got {len(names)}")
     return Dataset(features, target, names, target_name, fingerprint(features, target))
+
+
+def need_finite(where: str, x: Tensor, y: Tensor) -> None:
+    """Raise DataError where a feature or a target is NaN or infinite."""
+    for name, tensor in (("x", x), ("y", y)):
+        if rtch.sum(tensor * 0.0).item() != 0.0:
+            raise DataError(f"{where}: {name} holds NaN, infinity or a value too large for float32")
 
 
 def fingerprint(x: Tensor, y: Tensor) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 
 import rtch
-from rtch.data.dataset import Dataset, fingerprint
+from rtch.data.dataset import Dataset, fingerprint, need_finite
 from rtch.data.seeds import check_seed, derive_seed
 from rtch.errors import ArgumentError
 from rtch.random import Generator
@@ -31,7 +31,7 @@ def make_regression(
 
     ``noise`` is a standard deviation in the units of ``y``. All draws come, in the order weights, bias, x,
     noise, from one `Generator` with the key ``derive_seed(seed, "synthetic")``. Raises ArgumentError for
-    sizes below 1 or a negative noise.
+    sizes below 1 or a negative noise, DataError for a noise whose values do not fit in float32.
     """
     for name, size in (("n_samples", n_samples), ("n_features", n_features)):
         if isinstance(size, bool) or not isinstance(size, int) or size < 1:
@@ -43,6 +43,7 @@ def make_regression(
     bias = generator.uniform((1,), low=-2.0, high=2.0)
     x = generator.normal((n_samples, n_features))
     y = rtch.matmul(x, weights) + bias + generator.normal((n_samples,)) * noise
+    need_finite("make_regression", x, y)
     return SyntheticDataset(
         x,
         y,

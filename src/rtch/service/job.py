@@ -14,6 +14,7 @@ from typing import Any
 
 from rtch import nn, optim
 from rtch.data import Dataset, Preparation, derive_seed, make_regression, read_csv
+from rtch.errors import ConfigError
 from rtch.random import Generator
 from rtch.service.config import AdamOptimizer, Config, CsvData, MlpModel
 from rtch.train import Callback, Settings, Trainer
@@ -88,11 +89,17 @@ def build(config: Config, dataset: Dataset | None = None) -> Job:
     """The job of ``config``, on ``dataset`` where the rows are at hand already.
 
     Initial weights are drawn under the key ``derive_seed(seed, "init")``. Raises DataError when the data
-    can't be read, split or standardised.
+    can't be read, split or standardised, ConfigError when drop_last would leave no batch.
     """
     dataset = load_data(config) if dataset is None else dataset
     parts = dataset.split(*config.data.split, seed=config.seed)
     train, test = parts[0], parts[-1]
+    if config.trainer.drop_last and config.trainer.batch_size > len(train):
+        raise ConfigError(
+            f"trainer.batch_size: with drop_last it may be at most the {len(train)} training rows; "
+            f"got {config.trainer.batch_size}",
+            key="trainer.batch_size",
+        )
     preparation = Preparation.fit(
         train, standardize=config.data.standardize, standardize_target=config.data.standardize_target
     )
