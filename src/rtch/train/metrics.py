@@ -29,7 +29,7 @@ def regression_metrics(prediction: Tensor, target: Tensor) -> dict[str, float]:
     error = rtch.astype(prediction, rtch.float64) - truth
     squares = float(rtch.sum(rtch.square(error)).item())
     spread = float(rtch.sum(rtch.square(truth - rtch.mean(truth))).item())
-    absolute = float(rtch.sum(rtch.where(error < 0.0, -error, error)).item())
+    absolute = float(rtch.sum(abs(error)).item())
     count = target.shape[0]
     if spread == 0.0:
         r2 = 1.0 if squares == 0.0 else squares * 0.0  # 0, or NaN where the error is not finite
