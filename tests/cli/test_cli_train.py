@@ -172,6 +172,31 @@ def test_bad_configurations_are_one_line_and_exit_code_2() -> None:
     assert not Path("runs").exists()
 
 
+@pytest.mark.parametrize(
+    ("setting", "parts"),
+    [
+        ("data.ignore=" + "[" * 5000, ["the value of data.ignore nests too deeply"]),
+        ("model.name" + ".a" * 5000 + "=1", ["nests too deeply"]),
+        ("data.source={" + "a." * 5000 + "a=1}", ["nests too deeply"]),
+        ("seed=" + "1" * 5000, ["seed: expected int"]),
+        ("seed=0x" + "f" * 5000, ["can't be shown"]),
+        (r'data.encoding="a\u0000b"', ["cannot decode as", "null character"]),
+    ],
+    ids=["list", "key", "inline table", "digits", "hexadecimal", "NUL"],
+)
+def test_settings_that_python_itself_chokes_on(setting: str, parts: list[str]) -> None:
+    """Each is one line like any other bad setting."""
+    refused(train("--set", setting), *parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"), [("x = " + "[" * 5000, "nests too deeply"), ("seed = " + "1" * 5000, "is not TOML")]
+)
+def test_files_that_python_itself_chokes_on(text: str, part: str) -> None:
+    """So is such a file, which the line names."""
+    refused(call("train", write("deep.toml", text)), "deep.toml", part)
+
+
 def test_divergence_is_exit_code_1_and_a_failed_run() -> None:
     """The line names step, loss and advice; the run is failed and can be looked at."""
     result = train("--optimizer", "sgd", "--lr", "1e8")

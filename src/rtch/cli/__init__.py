@@ -29,7 +29,7 @@ RUN is a run's id, an unambiguous prefix of it, or `latest`.
 Exit codes:
   0    done
   1    the training diverged, or a replay differs
-  2    bad input or usage, or the store can't be read or written
+  2    bad input or usage, or store, data or output can't be read or written
   4    a replay needs another numerics version
   130  interrupted with Ctrl-C
 """

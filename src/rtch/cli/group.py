@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -84,6 +87,15 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in self.lazy_commands.items()])
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Parse the arguments, which may print the help or the version."""
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except OSError as error:
+            _fail_to_write(error)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an error that rtch raised on purpose ends it with one line."""
         try:
@@ -96,6 +108,10 @@ class LazyGroup(click.Group):
                 "; ".join([str(error), *notes]),
                 EXIT_FAILED if isinstance(error, TrainingError) else EXIT_BAD_INPUT,
             )
+        except OSError as error:
+            if ctx.meta.get(_DEBUG):
+                traceback.print_exc()
+            _fail_to_write(error)
 
     def main(
         self,
@@ -124,5 +140,22 @@ class LazyGroup(click.Group):
 
 def fail(message: str, code: int) -> NoReturn:
     """Print ``rtch: error: message`` on one line of stderr and exit."""
-    click.echo(f"rtch: error: {' '.join(message.split())}", err=True)
+    with contextlib.suppress(OSError):
+        click.echo(f"rtch: error: {' '.join(message.split())}", err=True)
     sys.exit(code)
+
+
+def _fail_to_write(error: OSError) -> NoReturn:
+    """End after the system refused the answer; a reader that has gone, such as ``head``, has seen enough.
+
+    The library turns the system's errors into its own, so what gets here comes from standard output. What is left in
+    its buffer is dropped, or else Python would fail once more at its exit.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+    if error.errno == errno.EPIPE:
+        sys.exit(EXIT_BAD_INPUT)
+    where = "standard output" if error.filename is None else repr(error.filename)
+    fail(f"{where}: {error.strerror or error}", EXIT_BAD_INPUT)

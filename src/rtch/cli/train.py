@@ -99,7 +99,7 @@ def _overrides(options: dict[str, Any]) -> dict[str, Any]:
         key, equals, text = setting.partition("=")
         if not equals or not all(part for part in key.split(".")):
             raise click.UsageError(f"--set takes KEY=VALUE, as in trainer.drop_last=true; got {setting!r}")
-        _put(tree, key.strip(), _value(text))
+        _put(tree, key.strip(), _value(key, text))
     if "hidden" in tree.get("model", {}) and "name" not in tree["model"]:
         tree["model"]["name"] = "mlp"
     return tree
@@ -116,9 +116,11 @@ def _put(tree: dict[str, Any], key: str, value: Any) -> None:
     tree[last] = value
 
 
-def _value(text: str) -> Any:
+def _value(key: str, text: str) -> Any:
     """``text`` as a TOML value, or as it is where it is none."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except ValueError:  # TOMLDecodeError is one; so is what an integer of 5000 digits gives
         return text
+    except RecursionError:
+        raise click.UsageError(f"--set: the value of {key} nests too deeply; no key needs a list in a list") from None

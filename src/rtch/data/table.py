@@ -103,7 +103,7 @@ def _decode(content: bytes, path: Path, encoding: str) -> str:
             "save the file as UTF-8 or name its encoding",
             path=path,
         ) from None
-    except (LookupError, UnicodeError) as error:
+    except (LookupError, ValueError) as error:  # ValueError: a NUL in the encoding's name, or a codec's own refusal
         raise DataError(f"read_csv: {path}: cannot decode as {encoding!r}: {error}", path=path) from None
     return text.removeprefix("\ufeff")
 

@@ -40,11 +40,13 @@ def load_config(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
         raise ConfigError(f"config: {path} is not UTF-8 text; is it a TOML file?", key=None) from None
     try:
         tree = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError is one; so is what an integer of 5000 digits gives
         hint = ""
         if path.suffix.lower() in (".csv", ".tsv"):
             hint = f"; to train on a data file: rtch train --data {path} --target COLUMN"
         raise ConfigError(f"config: {path} is not TOML: {error}{hint}", key=None) from None
+    except RecursionError:
+        raise ConfigError(f"config: {path} nests too deeply; no key needs a list in a list", key=None) from None
     return make_config(merge(tree, overrides or {}), folder=path.parent)
 
 
@@ -55,12 +57,18 @@ def make_config(tree: Mapping[str, Any] | None = None, /, *, folder: str | Path 
     the key.
     """
     whole = merge(tree or {}, sections)
-    whole = _resolve_paths(_choose_variants(whole), Path(folder))
     try:
+        whole = _resolve_paths(_choose_variants(whole), Path(folder))
         config = msgspec.convert(whole, Config)
+        config.check()
     except msgspec.ValidationError as error:
         raise _translated(error) from None
-    config.check()
+    except ConfigError:
+        raise
+    except RecursionError:
+        raise ConfigError("config: a value nests too deeply; no key needs a list in a list", key=None) from None
+    except ValueError as error:  # Python shows no integer of more than 4300 digits
+        raise ConfigError(f"config: a value can't be shown: {error}", key=None) from None
     return config
 
 
