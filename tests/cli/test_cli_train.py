@@ -276,7 +276,8 @@ def test_resume_goes_on_after_a_kill() -> None:
 
 
 @posix_only
-def test_ctrl_c_is_exit_code_130_and_says_how_to_go_on() -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_and_sigterm_have_an_exit_code_and_say_how_to_go_on(number: signal.Signals, code: int) -> None:
     """The run is interrupted, readable, and resumable by the command that is printed."""
     command = [sys.executable, "-m", "rtch.cli", "train", "--data", DIABETES, "--target", "progression"]
     with subprocess.Popen(
@@ -285,10 +286,10 @@ def test_ctrl_c_is_exit_code_130_and_says_how_to_go_on() -> None:
         assert process.stderr is not None
         first = process.stderr.readline()
         assert process.stderr.readline().startswith("epoch ")
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         rest = process.stderr.read()
     assert first.startswith("run ")
-    assert process.returncode == 130
+    assert process.returncode == code
     view = Store("runs").run("latest")
     assert view.status == "interrupted"
     assert rest.splitlines()[-1].startswith("rtch: interrupted at step ")

@@ -20,6 +20,7 @@ from rtch.data import Loader, Preparation, derive_seed, read_csv
 from rtch.errors import CheckpointError, ConfigError, DataError, DivergedError, ExperimentError, StoreIOError
 from rtch.random import Generator
 from rtch.service import TrainingService, make_config, resume
+from rtch.service.interrupt import Terminated
 from rtch.service.job import run_name
 from rtch.store import Store
 from rtch.train import Callback, regression_metrics
@@ -31,14 +32,15 @@ posix_only = pytest.mark.skipif(sys.platform == "win32", reason="signals can't b
 
 
 class InterruptAt(Callback):
-    """Presses Ctrl-C after a step."""
+    """Presses Ctrl-C, or sends another signal, after a step."""
 
-    def __init__(self, step: int) -> None:
+    def __init__(self, step: int, number: signal.Signals = signal.SIGINT) -> None:
         self.step = step
+        self.number = number
 
     def on_step(self, step: int, loss: float) -> None:
         if step == self.step:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), self.number)
 
 
 def diabetes(**sections: Any) -> TrainingService:
@@ -203,14 +205,37 @@ def test_ctrl_c_and_resume_end_as_if_it_never_happened(tmp_path: Path, step: int
 
 
 @posix_only
-def test_ctrl_c_handler_is_put_back(tmp_path: Path) -> None:
-    """After a training Ctrl-C does what it did before."""
-    before = signal.getsignal(signal.SIGINT)
+def test_sigterm_is_as_ctrl_c(tmp_path: Path) -> None:
+    """The run is interrupted with a checkpoint at that step, its reason names the signal, and it resumes."""
+    straight = diabetes().run(tmp_path / "straight")
+    with pytest.raises(Terminated):
+        diabetes().run(tmp_path / "stopped", callbacks=[InterruptAt(15, signal.SIGTERM)])
+    view = Store(tmp_path / "stopped").run("latest")
+    assert ("interrupted", "Terminated") == (view.status, view.info.error)
+    assert 15 == view.checkpoints[-1].step
+    assert straight.weights_sha256 == resume(tmp_path / "stopped", view.id).weights_sha256
+
+
+@posix_only
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_handlers_are_put_back(tmp_path: Path, number: signal.Signals) -> None:
+    """After a training both signals do what they did before."""
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt):
-        diabetes().run(tmp_path, callbacks=[InterruptAt(2)])
-    assert signal.getsignal(signal.SIGINT) is before
+        diabetes().run(tmp_path, callbacks=[InterruptAt(2, number)])
+    assert before == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
     diabetes().run(tmp_path)
-    assert signal.getsignal(signal.SIGINT) is before
+    assert before == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
+
+
+@posix_only
+def test_an_ignored_signal_stays_ignored(tmp_path: Path) -> None:
+    """A training that was told to ignore SIGTERM goes on to its end."""
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        assert 40 == diabetes().run(tmp_path, callbacks=[InterruptAt(2, signal.SIGTERM)]).steps
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 KILLED = """

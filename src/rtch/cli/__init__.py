@@ -31,7 +31,8 @@ Exit codes:
   1    the training diverged, or a replay differs
   2    bad input or usage, or store, data or output can't be read or written
   4    a replay needs another numerics version
-  130  interrupted with Ctrl-C
+  130  interrupted with Ctrl-C; `rtch resume` goes on with a training
+  143  the same with SIGTERM
 """
 
 

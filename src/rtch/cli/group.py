@@ -21,6 +21,7 @@ EXIT_FAILED = 1
 EXIT_BAD_INPUT = 2
 EXIT_OTHER_NUMERICS = 4
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 
 _DEBUG = "rtch.debug"
 F = TypeVar("F", bound=Callable[..., Any])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from rtch.cli import tables
-from rtch.cli.group import EXIT_INTERRUPTED
+from rtch.cli.group import EXIT_INTERRUPTED, EXIT_TERMINATED
 from rtch.cli.options import print_json
 from rtch.errors import TorchError
 from rtch.store.records import FINAL_STATUSES
@@ -47,17 +47,19 @@ class Session:
             click.echo(f"run {run.id}  {describe(job)}", err=True)
 
     def train(self, call: Callable[[], Outcome]) -> Outcome:
-        """Call it; Ctrl-C ends with one line that says how to go on."""
+        """Call it; Ctrl-C or SIGTERM ends with one line that says how to go on."""
         try:
             return call()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as signalled:
             if self.run is None:
                 raise
             click.echo(
                 f"rtch: interrupted at step {self.run_step()}; `{self.command('resume')}` goes on from there",
                 err=True,
             )
-            sys.exit(EXIT_INTERRUPTED)
+            from rtch.service.interrupt import Terminated
+
+            sys.exit(EXIT_TERMINATED if isinstance(signalled, Terminated) else EXIT_INTERRUPTED)
         except TorchError as error:
             if self.run is not None:
                 error.add_note(self._how_it_was_left(self.run))

@@ -3,8 +3,8 @@
 
 A run that the service starts records, before its first step, the resolved configuration and its hash, the
 data's fingerprint, the number of threads and the ``numerics_version``; at its end the test metrics, the
-SHA-256 of the final weights (`rtch.checkpoint.state_sha256`) and report.json. A failure or Ctrl-C leaves it
-``failed`` or ``interrupted``, with everything up to then readable.
+SHA-256 of the final weights (`rtch.checkpoint.state_sha256`) and report.json. A failure leaves it
+``failed``, Ctrl-C or SIGTERM ``interrupted``, with everything up to then readable.
 """
 
 from __future__ import annotations
