@@ -7,6 +7,7 @@ import csv
 import hashlib
 import io
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -284,3 +285,23 @@ def test_any_bytes_give_a_table_or_a_data_error(content: bytes) -> None:
         assert "\n" not in str(error)
     else:
         assert result.n_rows >= 1
+
+
+@pytest.fixture
+def field_limit() -> Iterator[None]:
+    """The csv module's limit, put back."""
+    before = csv.field_size_limit(131_072)
+    yield
+    csv.field_size_limit(before)
+
+
+@pytest.mark.usefixtures("field_limit")
+@pytest.mark.parametrize("limit", [131_072, 2**22])
+def test_a_cell_has_at_most_a_mebi_of_characters(limit: int) -> None:
+    """Whatever the csv module's own limit is; the refusal names ours, and the line."""
+    csv.field_size_limit(limit)
+    longest = "a" * table.MAX_CELL_CHARS
+    result = parse(f"t,x,y\n{longest},1,1\nb,2,2\n".encode(), FILE, "y", ignore=["t"])
+    assert 2 == result.n_rows
+    error = refusal(f"t,x,y\nb,2,2\n{longest}a,1,1\n".encode(), ignore=["t"])
+    assert "line 3: a cell has more than 1048576 characters" in str(error)

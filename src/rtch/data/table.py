@@ -9,6 +9,7 @@ What a file may hold:
   are skipped.
 - Quoting as in RFC 4180: a quoted cell may hold delimiters, line breaks and doubled quotes. Broken quoting
   is refused.
+- At most 1,048,576 characters in a cell.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from rtch.errors import DataError
 
 MAX_FILE_BYTES = 2**31
 MAX_COLUMNS = 100_000
+MAX_CELL_CHARS = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,9 @@ def _decode(content: bytes, path: Path, encoding: str) -> str:
 
 def _records(text: str, path: Path, delimiter: str) -> tuple[list[list[str]], list[int]]:
     """The records that are not blank lines, and the line on which each begins."""
+    if csv.field_size_limit() < MAX_CELL_CHARS:
+        csv.field_size_limit(MAX_CELL_CHARS)  # of the whole process; only ever raised, so that threads agree
+    larger = csv.field_size_limit() > MAX_CELL_CHARS
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     records: list[list[str]] = []
     lines: list[int] = []
@@ -117,14 +122,26 @@ def _records(text: str, path: Path, delimiter: str) -> tuple[list[list[str]], li
     try:
         for record in reader:
             if record:
+                if larger and max(map(len, record)) > MAX_CELL_CHARS:
+                    raise _too_long(path, begin)
                 records.append(record)
                 lines.append(begin)
             begin = reader.line_num + 1
     except csv.Error as error:
+        if "field limit" in str(error):
+            raise _too_long(path, begin) from None
         raise DataError(
             f"read_csv: {path}, line {begin}: broken CSV: {error}; check the quotes there", path=path
         ) from None
     return records, lines
+
+
+def _too_long(path: Path, line: int) -> DataError:
+    return DataError(
+        f"read_csv: {path}, line {line}: a cell has more than {MAX_CELL_CHARS} characters, which is the limit; "
+        "close the quote that is open there, or leave such texts out",
+        path=path,
+    )
 
 
 def _check_header(header: list[str], path: Path, target: str, delimiter: str, ignore: Collection[str]) -> list[int]:
