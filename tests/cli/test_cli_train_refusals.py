@@ -17,7 +17,7 @@ DIABETES = Path(__file__).parents[2] / "examples" / "diabetes.csv"
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--set", "data.source=synthetic", "--set", "data.noise=1e300"], "too large for float32"),
+        (["--set", "data.source=synthetic", "--set", "data.noise=1e300"], "data.noise must be at most 1e+15"),
         (
             [
                 "--data",

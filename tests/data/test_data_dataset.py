@@ -169,3 +169,9 @@ def test_make_regression_depends_on_its_seed() -> None:
 def test_rows_keep_their_order() -> None:
     """Rows come in the order of the indices."""
     assert rows_of(numbered(5).rows(rtch.asarray([3, 0, 3]))) == [3, 0, 3]
+
+
+def test_make_regression_refuses_what_float32_does_not_hold() -> None:
+    """An infinity in the target is said where it is made."""
+    with pytest.raises(DataError, match="make_regression: y holds NaN, infinity"):
+        make_regression(10, 2, noise=1e300)

@@ -28,6 +28,7 @@ from rtch.errors import ConfigError
 MAX_EPOCHS = 10_000_000
 MAX_HIDDEN_LAYERS = 64
 MAX_WIDTH = 1_000_000
+MAX_NOISE = 1e15
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -81,6 +82,8 @@ class SyntheticData(_Data, frozen=True, kw_only=True, tag_field="source", tag="s
         _require(4 <= self.n_samples <= 10**8, f"{at}.n_samples", "must be 4 to 100,000,000", self.n_samples)
         _require(1 <= self.n_features <= 10**5, f"{at}.n_features", "must be 1 to 100,000", self.n_features)
         _number(self.noise, f"{at}.noise", low=0.0)
+        rule = f"must be at most {MAX_NOISE:g}, since the squares of larger errors are too large for float32"
+        _require(self.noise <= MAX_NOISE, f"{at}.noise", rule, self.noise)
 
 
 class LinearModel(Section, frozen=True, kw_only=True, tag_field="name", tag="linear"):
