@@ -179,7 +179,8 @@ def test_export_goes_round_a_damaged_run(runs: Path) -> None:
     assert "line 3" in done.stderr
     named = rtch("export", "--format", "csv", damaged, runs=runs)
     assert 2 == named.exit_code
-    assert "line 3" in named.stderr
+    assert f"{damaged}/metrics.jsonl: line 3" in Path(named.stderr).as_posix()
+    assert "`rtch export` without RUN goes round what is damaged" in named.stderr
 
 
 def test_export_of_nothing(tmp_path: Path) -> None:

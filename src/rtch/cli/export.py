@@ -47,7 +47,8 @@ def export(runs: tuple[str, ...], form: str, what: str, output: Path | None, run
     """Export the metrics of runs as CSV or JSON.
 
     One row per value: run, name, step, time, metric, value. Without RUN all runs are exported, oldest first; what
-    can't be read of a damaged one is left out, with a warning. A damaged run that was named is an error.
+    can't be read of a damaged one is left out, with a warning, and the exit code stays 0. A damaged run that was named
+    is an error.
     """
     store = Store(runs_dir)
     ids = list(dict.fromkeys(store.resolve(run) for run in runs)) if runs else store.ids()
@@ -86,6 +87,7 @@ def _rows(
             warnings.extend(view.warnings)
         except ExperimentError as error:
             if strict:
+                error.add_note("`rtch export` without RUN goes round what is damaged")
                 raise
             warnings.append(f"{error}; what could not be read of run {run} is left out")
 
