@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from rtch._c import failure, lib
-from rtch.creation import asarray, ones_like, shape_of, zeros
+from rtch.creation import asarray, shape_of, zeros
 from rtch.dtypes import as_dtype, int64
 from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
 from rtch.ops.row import F
@@ -359,4 +359,3 @@ for _function in (
     take,
 ):
     setattr(F, _function.__name__, _function)
-F.ones_like = ones_like

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from rtch import nn, optim
 from rtch.data import Dataset, Preparation, derive_seed, make_regression, read_csv
 from rtch.errors import ConfigError
@@ -36,20 +38,10 @@ class Job:
 
     def trainer(self, recorder: Recorder, callbacks: Sequence[Callback] = ()) -> Trainer:
         """A trainer at its first step."""
-        settings = self.config.trainer
         return Trainer(
             self.model,
             self.optimizer,
-            Settings(
-                epochs=settings.epochs,
-                batch_size=settings.batch_size,
-                shuffle=settings.shuffle,
-                drop_last=settings.drop_last,
-                checkpoint_every=settings.checkpoint_every,
-                patience=settings.patience,
-                min_delta=settings.min_delta,
-                seed=self.config.seed,
-            ),
+            Settings(**msgspec.structs.asdict(self.config.trainer), seed=self.config.seed),
             preparation=self.preparation,
             recorder=recorder,
             callbacks=callbacks,
