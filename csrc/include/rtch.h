@@ -23,7 +23,7 @@ extern "C" {
 /* cdef begin */
 
 /* Raised whenever any bit of any result changes. docs/numerics.md says what each version fixes. */
-#define RT_NUMERICS_VERSION 1
+#define RT_NUMERICS_VERSION 2
 #define RT_MAX_NDIM 32
 
 /* A status; src/rtch/_c/status.py maps each to an exception. */
@@ -38,12 +38,23 @@ extern "C" {
 #define RT_ERR_ARGUMENT 8
 #define RT_ERR_SHARED 9 /* somebody else holds what was to be written */
 
-/* dtypes; 0 to 3 are computed today, the others hold the place of what is to come. */
+/* dtypes; src/rtch/dtypes.py has the same numbers. F16 and BF16 are stored and cast, never computed in. */
 #define RT_BOOL 0
-#define RT_I64 1
-#define RT_F32 2
-#define RT_F64 3
-#define RT_N_DTYPES 4
+#define RT_I8 1
+#define RT_I16 2
+#define RT_I32 3
+#define RT_I64 4
+#define RT_U8 5
+#define RT_U16 6
+#define RT_U32 7
+#define RT_U64 8
+#define RT_F16 9
+#define RT_BF16 10
+#define RT_F32 11
+#define RT_F64 12
+#define RT_C64 13
+#define RT_C128 14
+#define RT_N_DTYPES 15
 
 struct rt_storage;
 
@@ -72,11 +83,13 @@ int rt_shares_storage(const rt_tensor *a, const rt_tensor *b);
 
 /* Making. */
 rt_tensor *rt_empty(int dtype, int ndim, const int64_t *shape);
-rt_tensor *rt_full(int dtype, int ndim, const int64_t *shape, double f, int64_t i);
+/* The value is i for bool and integers (the bits of a uint64), f for floating, f + g i for complex. */
+rt_tensor *rt_full(int dtype, int ndim, const int64_t *shape, double f, double g, int64_t i);
 rt_tensor *rt_arange(int dtype, int64_t n, double start, double step, int64_t istart, int64_t istep);
 rt_tensor *rt_from_memory(int dtype, int ndim, const int64_t *shape, const void *data);
 int rt_to_memory(const rt_tensor *t, void *data);
-double rt_item_f64(const rt_tensor *t);
+/* The first element as a number: a part of a complex one; an integer, or the bits of a uint64. */
+double rt_item_f64(const rt_tensor *t, int imaginary);
 int64_t rt_item_i64(const rt_tensor *t);
 
 /* Views: O(1), share the storage. */
@@ -89,11 +102,14 @@ rt_tensor *rt_squeeze_like(const rt_tensor *t, uint64_t axes, int insert);
  * axis. */
 rt_tensor *rt_index(const rt_tensor *t, int n, const int64_t *spec);
 
+/* The real or imaginary part of a complex tensor: a view. */
+rt_tensor *rt_part(const rt_tensor *t, int imaginary);
+
 /* Ops, one entry per kind of call. op is an RT_OP_ number of that kind. */
 rt_tensor *rt_unary(int op, const rt_tensor *a);
 rt_tensor *rt_binary(int op, const rt_tensor *a, const rt_tensor *b);
-/* scalar_kind: RT_BOOL, RT_I64 or RT_F64 (of f or i); swap: the scalar is the left operand. */
-rt_tensor *rt_binary_scalar(int op, const rt_tensor *a, int scalar_kind, double f, int64_t i, int swap);
+/* scalar_kind: RT_BOOL, RT_I64 or RT_U64 (i), RT_F64 (f) or RT_C128 (f, g); swap: the scalar is the left operand. */
+rt_tensor *rt_binary_scalar(int op, const rt_tensor *a, int scalar_kind, double f, double g, int64_t i, int swap);
 rt_tensor *rt_where(const rt_tensor *cond, const rt_tensor *a, const rt_tensor *b);
 rt_tensor *rt_reduce(int op, const rt_tensor *a, uint64_t axes, int keepdims);
 rt_tensor *rt_sum_to(const rt_tensor *a, int ndim, const int64_t *shape);

@@ -44,7 +44,7 @@ typedef struct rt_sgd_args {
 typedef struct rt_kernels {
     const char *isa;
     rt_loop loops[RT_N_OPS][RT_N_DTYPES];
-    rt_loop cast[RT_N_DTYPES][RT_N_DTYPES]; /* [from][to]; the diagonal copies */
+    rt_loop cast[RT_N_DTYPES][RT_N_DTYPES]; /* [from][to]; the diagonal copies; NULL where there is no cast */
     rt_reduce_run reduce_run[RT_N_OPS][RT_N_DTYPES];
     rt_reduce_cols reduce_cols[RT_N_OPS][RT_N_DTYPES];
     rt_combine combine[RT_N_OPS][RT_N_DTYPES];
@@ -58,18 +58,23 @@ typedef struct rt_kernels {
     void (*normal)(double *out, int64_t n, uint64_t seed, uint64_t offset);
 } rt_kernels;
 
-#define RT_DECLARE_FILL(isa)                       \
-    void rt_fill_elementwise_##isa(rt_kernels *k); \
-    void rt_fill_reduce_##isa(rt_kernels *k);      \
-    void rt_fill_matmul_##isa(rt_kernels *k);      \
-    void rt_fill_copy_##isa(rt_kernels *k);        \
-    void rt_fill_optim_##isa(rt_kernels *k);       \
+#define RT_DECLARE_FILL(isa)                               \
+    void rt_fill_elementwise_float_##isa(rt_kernels *k);   \
+    void rt_fill_elementwise_integer_##isa(rt_kernels *k); \
+    void rt_fill_complex_##isa(rt_kernels *k);             \
+    void rt_fill_reduce_##isa(rt_kernels *k);              \
+    void rt_fill_matmul_##isa(rt_kernels *k);              \
+    void rt_fill_copy_##isa(rt_kernels *k);                \
+    void rt_fill_optim_##isa(rt_kernels *k);               \
     void rt_fill_random_##isa(rt_kernels *k);
 
 RT_DECLARE_FILL(baseline)
 RT_DECLARE_FILL(avx2)
 RT_DECLARE_FILL(avx512)
 RT_DECLARE_FILL(neon)
+
+/* log2 of the bytes of an item. */
+static const uint8_t rt_size_log2[RT_N_DTYPES] = {0, 0, 1, 2, 3, 0, 1, 2, 3, 1, 1, 2, 3, 3, 4};
 
 /* Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011); the first 64 bits of a
  * block. */

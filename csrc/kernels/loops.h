@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * loops.h: included once per dtype by elementwise.c, with D (f32 ...), T (the C type) and CODE (RT_F32 ...)
- * defined. Makes a loop for every op that the table lists for the dtype, and fill_<D>, which enters them into
- * the table.
+ * loops.h: included once per dtype by elementwise_*.c, with D (f32 ...), T (the C type), MASK (the signed integer of its
+ * width) and CODE (RT_F32 ...) defined. Makes a loop for every op that the table lists for the dtype, and fill_<D>,
+ * which enters them into the table.
  */
 #define V RT_CAT_PLAIN(v, D)
 #define V_ANY RT_CAT(RT_CAT_PLAIN(v, D), any)
@@ -11,6 +11,7 @@
 #define V_NAME(f) RT_CAT(f, D)
 #define V_SELECT(mask, a, b) V_NAME(v_select)(mask, a, b)
 #define V_SPLAT(x) V_NAME(v_splat)(x)
+#define V_MASK RT_CAT_PLAIN(v, MASK)
 #define L ((int64_t)(sizeof(V) / sizeof(T)))
 #define LOAD(p) ((V) * (const V_ANY *)(p))
 #define STORE(p, v) (*(V_ANY *)(p) = (V_ANY)(v))
@@ -116,17 +117,36 @@ static inline void RT_CAT(scatter_mask, D)(char *p, int64_t stride, int64_t n, M
         }                                                                                 \
     }
 
-RT_CAT(RT_UNARY, D)(DEFINE_UNARY) RT_CAT(RT_BINARY, D)(DEFINE_BINARY) RT_CAT(RT_COMPARE, D)(DEFINE_COMPARE)
+#define DEFINE_PREDICATE(op, OP)                                                      \
+    static void RT_CAT(op, D)(char *const *p, const int64_t *s, int64_t n) {          \
+        char *out = p[0];                                                             \
+        const char *a = p[1];                                                         \
+        int64_t i = 0;                                                                \
+        if (s[0] == 1 && CONTIGUOUS(s[1]))                                            \
+            for (; i + L <= n; i += L) {                                              \
+                const V x = LOAD(a + i * (int64_t)sizeof(T));                         \
+                *(RT_CAT(MASK_BYTES, any) *)(out + i) = TO_BYTES(BODY_##op(x));       \
+            }                                                                         \
+        for (; i < n; i += L) {                                                       \
+            const int64_t m = MIN_N(i);                                               \
+            const V x = GATHER(a + i * s[1], s[1], m);                                \
+            RT_CAT(scatter_mask, D)(out + i * s[0], s[0], m, TO_BYTES(BODY_##op(x))); \
+        }                                                                             \
+    }
+
+RT_CAT(RT_UNARY, D)(DEFINE_UNARY) RT_CAT(RT_PREDICATE, D)(DEFINE_PREDICATE) RT_CAT(RT_BINARY, D)(DEFINE_BINARY)
+    RT_CAT(RT_COMPARE, D)(DEFINE_COMPARE)
 
 #define ENTER(op, OP) k->loops[RT_OP_##OP][CODE] = RT_CAT(op, D);
-    static void RT_CAT(fill, D)(rt_kernels *k) {
-    RT_CAT(RT_UNARY, D)(ENTER) RT_CAT(RT_BINARY, D)(ENTER) RT_CAT(RT_COMPARE, D)(ENTER)
+        static void RT_CAT(fill, D)(rt_kernels *k) {
+    RT_CAT(RT_UNARY, D)(ENTER) RT_CAT(RT_PREDICATE, D)(ENTER) RT_CAT(RT_BINARY, D)(ENTER) RT_CAT(RT_COMPARE, D)(ENTER)
 }
 
 #undef ENTER
 #undef DEFINE_UNARY
 #undef DEFINE_BINARY
 #undef DEFINE_COMPARE
+#undef DEFINE_PREDICATE
 #undef MIN_N
 #undef GATHER
 #undef SCATTER
@@ -138,6 +158,7 @@ RT_CAT(RT_UNARY, D)(DEFINE_UNARY) RT_CAT(RT_BINARY, D)(DEFINE_BINARY) RT_CAT(RT_
 #undef L
 #undef V_SPLAT
 #undef V_SELECT
+#undef V_MASK
 #undef V_NAME
 #undef V
 #undef V_ANY
@@ -145,4 +166,5 @@ RT_CAT(RT_UNARY, D)(DEFINE_UNARY) RT_CAT(RT_BINARY, D)(DEFINE_BINARY) RT_CAT(RT_
 #undef RT_CAT_PLAIN_
 #undef D
 #undef T
+#undef MASK
 #undef CODE

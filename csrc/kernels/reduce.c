@@ -12,22 +12,18 @@
 #include <stddef.h>
 
 #include "kernels.h"
+#include "order.h"
 #include "simd.h"
 
 #define SUM_f32(a, b) ((a) + (b))
 #define SUM_f64(a, b) ((a) + (b))
 #define SUM_i64(a, b) ((a) + (b))
-/* Where a == b, or-ing the bits of zeros gives the smaller one, and-ing the larger. a != a is NaN. */
-#define MAX_f32(a, b) \
-    v_select_f32(((a) > (b)) | ((a) != (a)), a, v_select_f32((a) == (b), (vf32)((vi32)(a) & (vi32)(b)), b))
-#define MIN_f32(a, b) \
-    v_select_f32(((a) < (b)) | ((a) != (a)), a, v_select_f32((a) == (b), (vf32)((vi32)(a) | (vi32)(b)), b))
-#define MAX_f64(a, b) \
-    v_select_f64(((a) > (b)) | ((a) != (a)), a, v_select_f64((a) == (b), (vf64)((vi64)(a) & (vi64)(b)), b))
-#define MIN_f64(a, b) \
-    v_select_f64(((a) < (b)) | ((a) != (a)), a, v_select_f64((a) == (b), (vf64)((vi64)(a) | (vi64)(b)), b))
-#define MAX_i64(a, b) v_select_i64((a) > (b), a, b)
-#define MIN_i64(a, b) v_select_i64((a) < (b), a, b)
+#define MAX_f32 v_maximum_f32
+#define MIN_f32 v_minimum_f32
+#define MAX_f64 v_maximum_f64
+#define MIN_f64 v_minimum_f64
+#define MAX_i64 v_maximum_i64
+#define MIN_i64 v_minimum_i64
 
 #define SUM_f32_NONE -0.0f
 #define SUM_f64_NONE -0.0
@@ -136,8 +132,8 @@ void RT_FN(rt_fill_reduce)(rt_kernels *k) {
     k->reduce_run[RT_OP_##OP][CODE] = OP##_##D##_run;   \
     k->reduce_cols[RT_OP_##OP][CODE] = OP##_##D##_cols; \
     k->combine[RT_OP_##OP][CODE] = OP##_##D##_combine;
-#define ENTER_i64(op, OP) ENTER_DTYPE(OP, i64, RT_I64)
-#define ENTER_f32(op, OP) ENTER_DTYPE(OP, f32, RT_F32)
-#define ENTER_f64(op, OP) ENTER_DTYPE(OP, f64, RT_F64)
-    RT_REDUCE_i64(ENTER_i64) RT_REDUCE_f32(ENTER_f32) RT_REDUCE_f64(ENTER_f64)
+#define ENTER_OP(OP) ENTER_DTYPE(OP, i64, RT_I64) ENTER_DTYPE(OP, f32, RT_F32) ENTER_DTYPE(OP, f64, RT_F64)
+    ENTER_OP(SUM)
+    ENTER_OP(MAX)
+    ENTER_OP(MIN)
 }

@@ -13,7 +13,7 @@
 enum { SGD = RT_N_OPS, ADAM, UNIFORM, NORMAL, PERMUTATION, N_PARTS };
 
 static const char *const names[N_PARTS] = {
-#define X(NAME, kind, rule, costly) #NAME,
+#define X(NAME, kind, rule, costly, to_real) #NAME,
     RT_OP_INFO(X)
 #undef X
         "SGD",
@@ -37,12 +37,17 @@ static int absorb(uint64_t *h, rt_tensor *t) {
     mix(h, (uint64_t)dense->dtype << 8 | dense->ndim);
     for (int d = 0; d < dense->ndim; d++) mix(h, (uint64_t)rt_t_shape(dense)[d]);
     for (int64_t i = 0; i < dense->numel; i++) {
-        uint64_t word = 0;
-        const int64_t item = rt_itemsize(dense->dtype);
-        memcpy(&word, dense->data + i * item, (size_t)item);
-        if (dense->dtype == RT_F32 && (word & 0x7fffffff) > 0x7f800000) word = 0x7fc00000;
-        if (dense->dtype == RT_F64 && (word & INT64_MAX) > 0x7ff0000000000000ULL) word = 0x7ff8000000000000ULL;
-        mix(h, word);
+        const int real = rt_real_dtype(dense->dtype), n_parts = 1 + rt_is_complex(dense->dtype);
+        for (int part = 0; part < n_parts; part++) {
+            uint64_t word = 0;
+            const int64_t item = rt_itemsize(real);
+            memcpy(&word, dense->data + (i * n_parts + part) * item, (size_t)item);
+            if (real == RT_F16 && (word & 0x7fff) > 0x7c00) word = 0x7e00;
+            if (real == RT_BF16 && (word & 0x7fff) > 0x7f80) word = 0x7fc0;
+            if (real == RT_F32 && (word & 0x7fffffff) > 0x7f800000) word = 0x7fc00000;
+            if (real == RT_F64 && (word & INT64_MAX) > 0x7ff0000000000000ULL) word = 0x7ff8000000000000ULL;
+            mix(h, word);
+        }
     }
     rt_release(dense);
     return 1;
@@ -62,20 +67,23 @@ static rt_tensor *input(int dtype, int64_t rows, int64_t cols, uint64_t key) {
         if (i == 10) x = __builtin_inf();
         if (i == 11) x = -__builtin_inf();
         if (i == 12) x = __builtin_nan("");
-        switch (dtype) {
-        case RT_F32: {
-            float f = (float)x;
+        const int real = rt_real_dtype(dtype);
+        char *const at = t->data + i * rt_itemsize(dtype);
+        if (real == RT_F32) {
+            float f[2] = {(float)x, (float)moderate};
             const uint32_t pattern = (uint32_t)(bits >> 32);
-            if (i > 12 && i % 3 == 0) memcpy(&f, &pattern, 4);
-            ((float *)t->data)[i] = f;
-            break;
-        }
-        case RT_F64:
-            if (i > 12 && i % 3 == 0) memcpy(&x, &bits, 8);
-            ((double *)t->data)[i] = x;
-            break;
-        case RT_I64: ((int64_t *)t->data)[i] = i % 3 ? (int64_t)(bits >> 56) - 128 : (int64_t)bits; break;
-        default: ((int8_t *)t->data)[i] = (int8_t)(bits & 1);
+            if (i > 12 && i % 3 == 0) memcpy(f, &pattern, 4);
+            memcpy(at, f, (size_t)rt_itemsize(dtype));
+        } else if (real == RT_F64) {
+            double d[2] = {x, moderate};
+            if (i > 12 && i % 3 == 0) memcpy(d, &bits, 8);
+            memcpy(at, d, (size_t)rt_itemsize(dtype));
+        } else if (dtype == RT_BOOL) {
+            *at = (char)(bits & 1);
+        } else { /* integers, and the bits of the halves: small numbers and any */
+            const int64_t integer =
+                i % 3 || dtype > RT_U64 ? (int64_t)(bits >> 48) - (i % 2 ? 0 : 32768) : (int64_t)bits;
+            memcpy(at, &integer, (size_t)rt_itemsize(dtype));
         }
     }
     return t;
@@ -140,7 +148,7 @@ static rt_tensor *with_its_reverse(int op, const rt_tensor *x) {
 }
 
 static rt_tensor *with_a_scalar(int op, const rt_tensor *x) {
-    return rt_binary_scalar(op, x, x->dtype < RT_F32 ? RT_I64 : RT_F64, 1.7, 3, 1);
+    return rt_binary_scalar(op, x, x->dtype < RT_F16 ? RT_I64 : RT_F64, 1.7, 0, 3, 1);
 }
 
 static rt_tensor *gram(int op, const rt_tensor *x) {
@@ -153,16 +161,17 @@ static rt_tensor *gram(int op, const rt_tensor *x) {
 
 static int digest_op(uint64_t *h, int op, int dtype) {
     const int kind = rt_kind_of(op);
-    const int float_only = op == RT_OP_MEAN && dtype < RT_F32;
+    const int unary = kind == RT_KIND_UNARY || kind == RT_KIND_PREDICATE;
     int ok = 1;
-    if (kind == RT_KIND_UNARY || kind == RT_KIND_BINARY || kind == RT_KIND_COMPARE) {
+    if (unary || kind == RT_KIND_BINARY || kind == RT_KIND_COMPARE) {
         if (!rt_k.loops[op][dtype]) return 1;
         rt_tensor *x = input(dtype, 61, 131, 1);
-        ok = x && (kind == RT_KIND_UNARY ? on_layouts(h, rt_unary, op, x)
-                                         : on_layouts(h, with_a_row, op, x) && on_layouts(h, with_its_reverse, op, x) &&
-                                               on_layouts(h, with_a_scalar, op, x));
+        ok = x && (unary ? on_layouts(h, rt_unary, op, x)
+                         : on_layouts(h, with_a_row, op, x) && on_layouts(h, with_its_reverse, op, x) &&
+                               on_layouts(h, with_a_scalar, op, x));
         if (x) rt_release(x);
-    } else if (kind == RT_KIND_REDUCE && !float_only && dtype != RT_BOOL) {
+    } else if (kind == RT_KIND_REDUCE && rt_k.reduce_run[op == RT_OP_MEAN ? RT_OP_SUM : op][dtype] &&
+               rt_compute_dtype(op, dtype) == dtype) {
         const int64_t shapes[3][2] = {{61, 131}, {5, 3001}, {2501, 7}};
         for (int s = 0; ok && s < 3; s++) {
             const int extremes = op == RT_OP_MAX || op == RT_OP_MIN;
@@ -172,7 +181,7 @@ static int digest_op(uint64_t *h, int op, int dtype) {
                  on_layouts(h, sum_everything, op, x);
             if (x) rt_release(x);
         }
-    } else if (op == RT_OP_MATMUL && dtype != RT_BOOL) {
+    } else if (op == RT_OP_MATMUL && rt_k.gemm[dtype]) {
         const int64_t shapes[4][2] = {{37, 600}, {1, 300}, {130, 13}, {97, 1}};
         for (int s = 0; ok && s < 4; s++) {
             rt_tensor *x = moderate(dtype, shapes[s][0], shapes[s][1], 11);
@@ -188,7 +197,7 @@ static int digest_op(uint64_t *h, int op, int dtype) {
         for (int i = 0; i < 5; i++)
             if (all[i]) rt_release(all[i]);
     } else if (op == RT_OP_TAKE || op == RT_OP_INDEX_ADD || op == RT_OP_CONCAT) {
-        if (dtype == RT_BOOL) return 1;
+        if (!rt_k.loops[RT_OP_ADD][dtype]) return 1;
         rt_tensor *x = moderate(dtype, 61, 31, 2), *order = rt_random_permutation(61, 9, 0);
         rt_tensor *turned = x ? rt_transpose(x) : NULL;
         ok = x && order && turned;
@@ -211,7 +220,7 @@ static int digest_view(uint64_t *h, int op, int dtype) {
         switch (op) {
         case RT_OP_RESHAPE: out = rt_reshape(turned, 1, flat); break;
         case RT_OP_BROADCAST_TO: out = rt_broadcast_to(x, 3, wide); break;
-        case RT_OP_SUM_TO: out = dtype == RT_BOOL ? rt_retain(x) : rt_sum_to(x, 2, narrow); break;
+        case RT_OP_SUM_TO: out = rt_k.reduce_run[RT_OP_SUM][dtype] ? rt_sum_to(x, 2, narrow) : rt_retain(x); break;
         case RT_OP_PERMUTE_DIMS: out = rt_retain(turned); break;
         default: out = reversed(x);
         }
@@ -246,7 +255,8 @@ static int digest_casts(uint64_t *h) {
     int ok = 1;
     for (int from = 0; from < RT_N_DTYPES; from++) {
         rt_tensor *x = input(from, 61, 131, 4);
-        for (int to = 0; ok && to < RT_N_DTYPES; to++) ok = x && absorb(h, rt_cast(x, to));
+        for (int to = 0; ok && to < RT_N_DTYPES; to++)
+            if (rt_k.cast[from][to]) ok = x && absorb(h, rt_cast(x, to));
         if (x) rt_release(x);
     }
     return ok;

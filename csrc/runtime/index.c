@@ -9,7 +9,7 @@ rt_tensor *rt_concat(int n, rt_tensor *const *parts, int axis) {
     const int ndim = parts[0]->ndim;
     if (axis < 0 || axis >= ndim) RT_FAIL(RT_ERR_DIMENSION);
     int64_t shape[RT_MAX_NDIM];
-    int dtype = 0;
+    int dtype = parts[0]->dtype;
     memcpy(shape, rt_t_shape(parts[0]), sizeof(int64_t) * (size_t)ndim);
     shape[axis] = 0;
     for (int i = 0; i < n; i++) {
@@ -18,7 +18,8 @@ rt_tensor *rt_concat(int n, rt_tensor *const *parts, int axis) {
         for (int d = 0; d < ndim; d++)
             if (d != axis && s[d] != shape[d]) RT_FAIL(RT_ERR_BROADCAST);
         if (__builtin_add_overflow(shape[axis], s[axis], &shape[axis])) RT_FAIL(RT_ERR_SHAPE);
-        if (parts[i]->dtype > dtype) dtype = parts[i]->dtype;
+        dtype = rt_promote(dtype, parts[i]->dtype);
+        if (dtype == RT_NONE) RT_FAIL(RT_ERR_DTYPE);
     }
     rt_tensor *out = rt_new(dtype, ndim, shape);
     if (!out) return NULL;
@@ -86,7 +87,7 @@ rt_tensor *rt_take(const rt_tensor *a, const rt_tensor *index, int axis) {
 
 rt_tensor *rt_index_add(const rt_tensor *a, int axis, const rt_tensor *index, const rt_tensor *source) {
     if (axis < 0 || axis >= a->ndim || source->ndim != a->ndim) RT_FAIL(RT_ERR_DIMENSION);
-    if (source->dtype != a->dtype || a->dtype == RT_BOOL) RT_FAIL(RT_ERR_DTYPE);
+    if (source->dtype != a->dtype || !rt_k.loops[RT_OP_ADD][a->dtype]) RT_FAIL(RT_ERR_DTYPE);
     for (int d = 0; d < a->ndim; d++)
         if (rt_t_shape(source)[d] != (d == axis ? index->numel : rt_t_shape(a)[d])) RT_FAIL(RT_ERR_BROADCAST);
     const int64_t size = rt_t_shape(a)[axis];

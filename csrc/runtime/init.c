@@ -8,22 +8,44 @@
 rt_kernels rt_k;
 
 static const uint8_t op_kind[RT_N_OPS] = {
-#define X(NAME, kind, rule, costly) [RT_OP_##NAME] = kind,
+#define X(NAME, kind, rule, costly, to_real) [RT_OP_##NAME] = kind,
     RT_OP_INFO(X)
 #undef X
 };
 
 static const uint8_t op_rule[RT_N_OPS] = {
-#define X(NAME, kind, rule, costly) [RT_OP_##NAME] = rule,
+#define X(NAME, kind, rule, costly, to_real) [RT_OP_##NAME] = rule,
     RT_OP_INFO(X)
 #undef X
 };
 
 static const uint8_t op_costly[RT_N_OPS] = {
-#define X(NAME, kind, rule, costly) [RT_OP_##NAME] = costly,
+#define X(NAME, kind, rule, costly, to_real) [RT_OP_##NAME] = costly,
     RT_OP_INFO(X)
 #undef X
 };
+
+static const uint8_t op_to_real[RT_N_OPS] = {
+#define X(NAME, kind, rule, costly, to_real) [RT_OP_##NAME] = to_real,
+    RT_OP_INFO(X)
+#undef X
+};
+
+static const int8_t computes[RT_N_RULES][RT_N_DTYPES] = RT_COMPUTES;
+static const int8_t promoted[RT_N_DTYPES][RT_N_DTYPES] = RT_PROMOTED;
+
+int rt_promote(int a, int b) {
+    return promoted[a][b];
+}
+
+int rt_compute_dtype(int op, int dtype) {
+    return dtype < 0 ? RT_NONE : computes[op_rule[op]][dtype];
+}
+
+int rt_out_dtype(int op, int dtype) {
+    if (op_kind[op] == RT_KIND_COMPARE || op_kind[op] == RT_KIND_PREDICATE) return RT_BOOL;
+    return op_to_real[op] ? rt_real_dtype(dtype) : dtype;
+}
 
 int rt_is_costly(int op) {
     return op_costly[op];
@@ -31,10 +53,6 @@ int rt_is_costly(int op) {
 
 int rt_kind_of(int op) {
     return op >= 0 && op < RT_N_OPS ? op_kind[op] : -1;
-}
-
-int rt_rule_of(int op) {
-    return op >= 0 && op < RT_N_OPS ? op_rule[op] : -1;
 }
 
 #if defined(__x86_64__) || defined(_M_X64)
@@ -49,37 +67,44 @@ static int has_avx512(void) {
 }
 #endif
 
-#define FILL(which)                 \
-    rt_fill_elementwise_##which(k); \
-    rt_fill_reduce_##which(k);      \
-    rt_fill_matmul_##which(k);      \
-    rt_fill_copy_##which(k);        \
-    rt_fill_optim_##which(k);       \
-    rt_fill_random_##which(k);      \
+#define FILL_COMMON(which)                  \
+    rt_fill_elementwise_integer_##which(k); \
+    rt_fill_complex_##which(k);             \
+    rt_fill_copy_##which(k);
+#define FILL(which)                       \
+    rt_fill_elementwise_float_##which(k); \
+    rt_fill_reduce_##which(k);            \
+    rt_fill_matmul_##which(k);            \
+    rt_fill_optim_##which(k);             \
+    rt_fill_random_##which(k);            \
     k->isa = #which;
 
 /* Fills k with the named instruction set, if this CPU has it. */
 static int fill(rt_kernels *k, const char *isa) {
     memset(k, 0, sizeof(*k));
-#if defined(RT_HAVE_AVX512)
+#if defined(RT_HAVE_AVX512) && defined(RT_HAVE_AVX2)
     if (strcmp(isa, "avx512") == 0 && has_avx512()) {
+        FILL_COMMON(avx2) /* integers, complex and casts have no bodies of their own for AVX-512 */
         FILL(avx512)
         return RT_OK;
     }
 #endif
 #if defined(RT_HAVE_AVX2)
     if (strcmp(isa, "avx2") == 0 && has_avx2()) {
+        FILL_COMMON(avx2)
         FILL(avx2)
         return RT_OK;
     }
 #endif
 #if defined(RT_HAVE_NEON)
     if (strcmp(isa, "neon") == 0) {
+        FILL_COMMON(neon)
         FILL(neon)
         return RT_OK;
     }
 #endif
     if (strcmp(isa, "baseline") == 0) {
+        FILL_COMMON(baseline)
         FILL(baseline)
         return RT_OK;
     }

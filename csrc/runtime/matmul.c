@@ -121,8 +121,8 @@ static rt_tensor *multiply(const rt_tensor *a, const rt_tensor *b) {
 
 rt_tensor *rt_matmul(const rt_tensor *a, const rt_tensor *b) {
     if (a->ndim == 0 || b->ndim == 0) RT_FAIL(RT_ERR_DIMENSION);
-    const int dtype = a->dtype > b->dtype ? a->dtype : b->dtype;
-    if (dtype == RT_BOOL) RT_FAIL(RT_ERR_DTYPE);
+    const int dtype = rt_promote(a->dtype, b->dtype);
+    if (dtype < 0 || !rt_k.gemm[dtype]) RT_FAIL(RT_ERR_DTYPE);
     if (a->dtype == dtype && b->dtype == dtype) return multiply(a, b);
     rt_tensor *x = rt_as_dtype(a, dtype), *y = x ? rt_as_dtype(b, dtype) : NULL;
     rt_tensor *out = y ? multiply(x, y) : NULL;

@@ -221,10 +221,9 @@ static int reduce_into(int op, const rt_tensor *a, uint64_t axes, rt_tensor *out
 rt_tensor *rt_reduce(int op, const rt_tensor *a, uint64_t axes, int keepdims) {
     const int mean = op == RT_OP_MEAN, order = op == RT_OP_MAX || op == RT_OP_MIN;
     const int kernel = mean ? RT_OP_SUM : op;
-    int dtype = a->dtype;
-    if (mean && dtype < RT_F32) dtype = RT_F32;
-    if (op == RT_OP_SUM && dtype == RT_BOOL) dtype = RT_I64;
-    if (rt_kind_of(op) != RT_KIND_REDUCE || !rt_k.reduce_run[kernel][dtype]) RT_FAIL(RT_ERR_DTYPE);
+    if (rt_kind_of(op) != RT_KIND_REDUCE) RT_FAIL(RT_ERR_DTYPE);
+    const int dtype = rt_compute_dtype(op, a->dtype);
+    if (dtype < 0 || !rt_k.reduce_run[kernel][dtype]) RT_FAIL(RT_ERR_DTYPE);
     if (a->ndim < 64 && axes >> a->ndim) RT_FAIL(RT_ERR_DIMENSION);
 
     int64_t shape[RT_MAX_NDIM], count = 1;

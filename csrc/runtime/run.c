@@ -9,21 +9,8 @@ static int64_t grain_of(int op) {
     return rt_is_costly(op) ? RT_GRAIN_COSTLY : RT_GRAIN_CHEAP;
 }
 
-/* bool < int64 < float32 < float64 is the promotion order of the four computed dtypes. */
-static int promote(int a, int b) {
-    return a > b ? a : b;
-}
-
-/* The dtype that an op computes in, or -1. */
-static int compute_dtype(int op, int dtype) {
-    const int rule = rt_rule_of(op);
-    if (rule == RT_RULE_FLOAT && dtype < RT_F32) return RT_F32;
-    if (rule == RT_RULE_NUMERIC && dtype == RT_BOOL) return -1;
-    return dtype;
-}
-
 rt_tensor *rt_cast(const rt_tensor *a, int dtype) {
-    if (dtype < 0 || dtype >= RT_N_DTYPES) RT_FAIL(RT_ERR_DTYPE);
+    if (dtype < 0 || dtype >= RT_N_DTYPES || !rt_k.cast[a->dtype][dtype]) RT_FAIL(RT_ERR_DTYPE);
     rt_tensor *out = rt_new(dtype, a->ndim, rt_t_shape(a));
     if (!out) return NULL;
     const rt_fenv fenv = rt_fenv_enter();
@@ -41,8 +28,11 @@ rt_tensor *rt_contiguous(const rt_tensor *a) {
 }
 
 rt_tensor *rt_unary(int op, const rt_tensor *a) {
-    const int dtype = rt_kind_of(op) == RT_KIND_UNARY ? compute_dtype(op, a->dtype) : -1;
-    if (dtype < 0) RT_FAIL(RT_ERR_DTYPE);
+    const int kind = rt_kind_of(op);
+    if (kind != RT_KIND_UNARY && kind != RT_KIND_PREDICATE) RT_FAIL(RT_ERR_DTYPE);
+    const int dtype = rt_compute_dtype(op, a->dtype);
+    if (dtype == RT_SAME) return rt_retain((rt_tensor *)a);
+    if (dtype == RT_NONE) RT_FAIL(RT_ERR_DTYPE);
     if (dtype != a->dtype) {
         rt_tensor *cast = rt_cast(a, dtype);
         if (!cast) return NULL;
@@ -50,7 +40,7 @@ rt_tensor *rt_unary(int op, const rt_tensor *a) {
         rt_release(cast);
         return out;
     }
-    rt_tensor *out = rt_new(dtype, a->ndim, rt_t_shape(a));
+    rt_tensor *out = rt_new(rt_out_dtype(op, dtype), a->ndim, rt_t_shape(a));
     if (!out) return NULL;
     const rt_fenv fenv = rt_fenv_enter();
     rt_iterate_tensors(rt_k.loops[op][dtype], 1, out, &a, grain_of(op));
@@ -79,12 +69,13 @@ static rt_tensor *run_binary(int op, int dtype, int out_dtype, const rt_tensor *
     return out;
 }
 
+/* The op on inputs whose promoted dtype is given, or RT_NONE. */
 static rt_tensor *binary_as(int op, int dtype, const rt_tensor *a, const rt_tensor *b) {
     const int kind = rt_kind_of(op);
     if (kind != RT_KIND_BINARY && kind != RT_KIND_COMPARE) RT_FAIL(RT_ERR_DTYPE);
-    dtype = compute_dtype(op, dtype);
+    dtype = rt_compute_dtype(op, dtype);
     if (dtype < 0) RT_FAIL(RT_ERR_DTYPE);
-    const int out_dtype = kind == RT_KIND_COMPARE ? RT_BOOL : dtype;
+    const int out_dtype = rt_out_dtype(op, dtype);
     if (a->dtype == dtype && b->dtype == dtype) return run_binary(op, dtype, out_dtype, a, b);
     rt_tensor *x = rt_as_dtype(a, dtype), *y = x ? rt_as_dtype(b, dtype) : NULL;
     rt_tensor *out = y ? run_binary(op, dtype, out_dtype, x, y) : NULL;
@@ -94,45 +85,60 @@ static rt_tensor *binary_as(int op, int dtype, const rt_tensor *a, const rt_tens
 }
 
 rt_tensor *rt_binary(int op, const rt_tensor *a, const rt_tensor *b) {
-    return binary_as(op, promote(a->dtype, b->dtype), a, b);
+    return binary_as(op, rt_promote(a->dtype, b->dtype), a, b);
 }
 
-typedef union {
-    double f64;
-    float f32;
-    int64_t i64;
-    int8_t b;
+typedef struct {
+    char bytes[16];
 } rt_scalar;
 
-/* A 0-d header over the number f (where kind is RT_F64) or i, rounded to dtype once. */
-static void init_number(rt_tensor *t, rt_scalar *value, int dtype, int kind, double f, int64_t i) {
+/* A 0-d header over a Python number, rounded to dtype once: kind RT_BOOL, RT_I64 or RT_U64 (i), RT_F64 (f), RT_C128
+   (f, g). dtype is not a real one where the number is complex. */
+static void init_number(rt_tensor *t, rt_scalar *value, int dtype, int kind, double f, double g, int64_t i) {
+    const double parts[2] = {f, g};
+    const char *const from = kind >= RT_F64 ? (const char *)parts : (const char *)&i;
+    char number = (char)(i != 0); /* bool is a byte */
+    char *const data[2] = {value->bytes, kind == RT_BOOL ? &number : (char *)from};
+    const int64_t stride[2] = {0, 0};
     const rt_fenv fenv = rt_fenv_enter();
-    if (dtype == RT_F64) value->f64 = kind == RT_F64 ? f : (double)i;
-    else if (dtype == RT_F32) value->f32 = kind == RT_F64 ? (float)f : (float)i;
-    else if (dtype == RT_I64) value->i64 = i;
-    else value->b = i != 0;
+    rt_k.cast[kind][dtype](data, stride, 1);
     rt_fenv_leave(fenv);
     rt_init_scalar(t, dtype, value);
 }
 
-rt_tensor *rt_binary_scalar(int op, const rt_tensor *a, int scalar_kind, double f, int64_t i, int swap) {
-    /* A scalar takes the tensor's dtype, or the default of its own kind where that kind is higher. */
-    int dtype = a->dtype;
-    if (scalar_kind == RT_F64 && dtype < RT_F32) dtype = RT_F32;
-    if (scalar_kind == RT_I64 && dtype < RT_I64) dtype = RT_I64;
-    const int computed = compute_dtype(op, dtype);
+/* A scalar takes the tensor's dtype, or the default of its own kind where that kind is higher. */
+static int beside_scalar(int dtype, int kind) {
+    if (kind == RT_F64 && dtype < RT_F16) return RT_F32;
+    if (kind == RT_C128 && dtype < RT_C64) return dtype == RT_F64 ? RT_C128 : RT_C64;
+    if ((kind == RT_I64 || kind == RT_U64) && dtype == RT_BOOL) return RT_I64;
+    return dtype;
+}
+
+/* Whether an integer of kind RT_I64 or RT_U64 is a value of an integer dtype. */
+static int integer_fits(int dtype, int kind, int64_t i) {
+    if (kind == RT_U64 && i < 0) return dtype == RT_U64; /* 2^63 or more */
+    const int bits = 8 * (int)rt_itemsize(dtype);
+    if (dtype >= RT_U8) return i >= 0 && (bits == 64 || i >> bits == 0);
+    return bits == 64 || (i >> (bits - 1) == (i < 0 ? -1 : 0));
+}
+
+rt_tensor *rt_binary_scalar(int op, const rt_tensor *a, int scalar_kind, double f, double g, int64_t i, int swap) {
+    const int dtype = beside_scalar(a->dtype, scalar_kind);
+    const int computed = rt_compute_dtype(op, dtype);
     if (computed < 0) RT_FAIL(RT_ERR_DTYPE);
+    if (rt_is_integer(dtype) && scalar_kind != RT_BOOL && !integer_fits(dtype, scalar_kind, i))
+        RT_FAIL(RT_ERR_ARGUMENT);
     rt_tensor s;
     rt_scalar value;
-    init_number(&s, &value, computed, scalar_kind, f, i);
+    init_number(&s, &value, computed, scalar_kind, f, g, i);
     rt_tensor *out = swap ? binary_as(op, computed, &s, a) : binary_as(op, computed, a, &s);
     if (out) out->bcast = 0; /* the scalar has no gradient */
     return out;
 }
 
 int rt_binary_inplace(int op, rt_tensor *t, const rt_tensor *b) {
-    if (rt_kind_of(op) != RT_KIND_BINARY || promote(t->dtype, b->dtype) != t->dtype ||
-        compute_dtype(op, t->dtype) != t->dtype)
+    if (rt_kind_of(op) != RT_KIND_BINARY || rt_promote(t->dtype, b->dtype) != t->dtype ||
+        rt_compute_dtype(op, t->dtype) != t->dtype)
         return rt_set_status(RT_ERR_DTYPE), RT_ERR_DTYPE;
     int64_t shape[RT_MAX_NDIM];
     const rt_tensor *const both[2] = {t, b};
@@ -156,7 +162,8 @@ int rt_binary_inplace(int op, rt_tensor *t, const rt_tensor *b) {
 
 rt_tensor *rt_where(const rt_tensor *cond, const rt_tensor *a, const rt_tensor *b) {
     if (cond->dtype != RT_BOOL) RT_FAIL(RT_ERR_DTYPE);
-    const int dtype = promote(a->dtype, b->dtype);
+    const int dtype = rt_promote(a->dtype, b->dtype);
+    if (dtype == RT_NONE) RT_FAIL(RT_ERR_DTYPE);
     rt_tensor *x = rt_as_dtype(a, dtype), *y = x ? rt_as_dtype(b, dtype) : NULL, *out = NULL;
     if (y) {
         const rt_tensor *const in[3] = {cond, x, y};
@@ -177,28 +184,37 @@ rt_tensor *rt_where(const rt_tensor *cond, const rt_tensor *a, const rt_tensor *
     return out;
 }
 
-rt_tensor *rt_full(int dtype, int ndim, const int64_t *shape, double f, int64_t i) {
+/* The kind of number that values of a dtype are given as. */
+static int number_kind(int dtype) {
+    if (dtype == RT_BOOL || rt_is_integer(dtype)) return dtype == RT_U64 ? RT_U64 : RT_I64;
+    return rt_is_complex(dtype) ? RT_C128 : RT_F64;
+}
+
+rt_tensor *rt_full(int dtype, int ndim, const int64_t *shape, double f, double g, int64_t i) {
     rt_tensor *out = rt_new(dtype, ndim, shape);
     if (!out) return NULL;
     rt_tensor s;
     rt_scalar value;
-    init_number(&s, &value, dtype, dtype < RT_F32 ? RT_I64 : RT_F64, f, i);
+    init_number(&s, &value, dtype, number_kind(dtype), f, g, i);
     const rt_tensor *in = &s;
     rt_iterate_tensors(rt_k.cast[dtype][dtype], 1, out, &in, RT_GRAIN_CHEAP);
     return out;
 }
 
 rt_tensor *rt_arange(int dtype, int64_t n, double start, double step, int64_t istart, int64_t istep) {
-    rt_tensor *out = rt_new(dtype, 1, &n);
-    if (!out) return NULL;
+    const int kind = number_kind(dtype) == RT_U64    ? RT_I64
+                     : number_kind(dtype) == RT_C128 ? RT_F64
+                                                     : number_kind(dtype);
+    rt_tensor *wide = rt_new(kind, 1, &n);
+    if (!wide) return NULL;
     const rt_fenv fenv = rt_fenv_enter();
-    for (int64_t i = 0; i < n; i++) {
-        if (dtype == RT_F64) ((double *)out->data)[i] = start + (double)i * step;
-        else if (dtype == RT_F32) ((float *)out->data)[i] = (float)(start + (double)i * step);
-        else if (dtype == RT_I64) ((int64_t *)out->data)[i] = istart + i * istep;
-        else ((int8_t *)out->data)[i] = (istart + i * istep) != 0;
-    }
+    if (kind == RT_F64)
+        for (int64_t i = 0; i < n; i++) ((double *)wide->data)[i] = start + (double)i * step;
+    else
+        for (int64_t i = 0; i < n; i++) ((int64_t *)wide->data)[i] = istart + i * istep;
     rt_fenv_leave(fenv);
+    rt_tensor *out = rt_as_dtype(wide, dtype);
+    rt_release(wide);
     return out;
 }
 
@@ -218,25 +234,24 @@ int rt_to_memory(const rt_tensor *t, void *data) {
     return RT_OK;
 }
 
-double rt_item_f64(const rt_tensor *t) {
-    switch (t->dtype) {
-    case RT_F32: {
-        const rt_fenv fenv = rt_fenv_enter(); /* else a caller's DAZ would lose subnormals */
-        const volatile double x = (double)*(const volatile float *)t->data;
-        rt_fenv_leave(fenv);
-        return x;
-    }
-    case RT_F64: return *(const double *)t->data;
-    default: return (double)rt_item_i64(t);
-    }
+double rt_item_f64(const rt_tensor *t, int imaginary) {
+    /* Through our own cast: a caller's floating-point mode, if it loses subnormals, must not matter. */
+    double parts[2] = {0, 0};
+    const int complex = rt_is_complex(t->dtype);
+    char *const data[2] = {(char *)parts, t->data};
+    const int64_t stride[2] = {0, 0};
+    const rt_fenv fenv = rt_fenv_enter();
+    rt_k.cast[t->dtype][complex ? RT_C128 : RT_F64](data, stride, 1);
+    rt_fenv_leave(fenv);
+    return parts[imaginary];
 }
 
 int64_t rt_item_i64(const rt_tensor *t) {
-    switch (t->dtype) {
-    case RT_BOOL: return *(const int8_t *)t->data;
-    case RT_I64: return *(const int64_t *)t->data;
-    default: return (int64_t)rt_item_f64(t);
-    }
+    int64_t value;
+    char *const data[2] = {(char *)&value, t->data};
+    const int64_t stride[2] = {0, 0};
+    rt_k.cast[t->dtype][RT_I64](data, stride, 1);
+    return value;
 }
 
 int rt_assign(rt_tensor *t, int n, const int64_t *spec, const rt_tensor *value) {

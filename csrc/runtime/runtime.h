@@ -34,8 +34,13 @@ static inline rt_tensor *rt_as_dtype(const rt_tensor *a, int dtype) {
     return a->dtype == dtype ? rt_retain((rt_tensor *)a) : rt_cast(a, dtype);
 }
 
-int rt_rule_of(int op);
-int rt_kind_of(int op);
+int rt_kind_of(int op); /* -1 where there is no such op */
+/* The dtype of two operands together, or RT_NONE. */
+int rt_promote(int a, int b);
+/* What the op computes in for inputs of the promoted dtype: a dtype, RT_NONE, or RT_SAME. dtype may be RT_NONE. */
+int rt_compute_dtype(int op, int dtype);
+/* The dtype of the result of an elementwise op that computes in dtype. */
+int rt_out_dtype(int op, int dtype);
 int rt_is_costly(int op);
 
 #endif

@@ -38,17 +38,20 @@
 
 #define RT_FN(name) RT_CAT(name, RT_ISA_NAME)
 
-typedef float vf32 __attribute__((vector_size(RT_VBYTES)));
-typedef double vf64 __attribute__((vector_size(RT_VBYTES)));
-typedef int32_t vi32 __attribute__((vector_size(RT_VBYTES)));
-typedef int64_t vi64 __attribute__((vector_size(RT_VBYTES)));
-typedef int8_t vi8 __attribute__((vector_size(RT_VBYTES)));
-
-/* The same at any address. */
-typedef float vf32_any __attribute__((vector_size(RT_VBYTES), aligned(1), may_alias));
-typedef double vf64_any __attribute__((vector_size(RT_VBYTES), aligned(1), may_alias));
-typedef int64_t vi64_any __attribute__((vector_size(RT_VBYTES), aligned(1), may_alias));
-typedef int8_t vi8_any __attribute__((vector_size(RT_VBYTES), aligned(1), may_alias));
+/* v<dtype>: a vector at its own alignment; v<dtype>_any: at any address. */
+#define RT_VECTOR(D, T)                                     \
+    typedef T v##D __attribute__((vector_size(RT_VBYTES))); \
+    typedef T v##D##_any __attribute__((vector_size(RT_VBYTES), aligned(1), may_alias));
+RT_VECTOR(f32, float)
+RT_VECTOR(f64, double)
+RT_VECTOR(i8, int8_t)
+RT_VECTOR(i16, int16_t)
+RT_VECTOR(i32, int32_t)
+RT_VECTOR(i64, int64_t)
+RT_VECTOR(u8, uint8_t)
+RT_VECTOR(u16, uint16_t)
+RT_VECTOR(u32, uint32_t)
+RT_VECTOR(u64, uint64_t)
 
 /* Half a vector of floats: what converts to one vector of doubles. */
 typedef float vf32_half __attribute__((vector_size(RT_VBYTES / 2)));
@@ -58,28 +61,23 @@ typedef union {
     vf32_half half[2];
 } vf32_halves;
 
-static inline vf64 v_select_f64(vi64 mask, vf64 a, vf64 b) {
-    return (vf64)(((vi64)a & mask) | ((vi64)b & ~mask));
-}
-
-static inline vf32 v_select_f32(vi32 mask, vf32 a, vf32 b) {
-    return (vf32)(((vi32)a & mask) | ((vi32)b & ~mask));
-}
-
-static inline vi64 v_select_i64(vi64 mask, vi64 a, vi64 b) {
-    return (a & mask) | (b & ~mask);
-}
-
-static inline vf64 v_splat_f64(double x) {
-    return x - (vf64){0};
-}
-
-static inline vf32 v_splat_f32(float x) {
-    return x - (vf32){0};
-}
-
-static inline vi64 v_splat_i64(int64_t x) {
-    return x - (vi64){0};
-}
+/* v_splat_D(x): x in every lane. v_select_D(mask, a, b): a where the mask, which a comparison gives, is set. */
+#define RT_SELECT(D, T, MASK)                                       \
+    static inline v##D v_splat_##D(T x) {                           \
+        return x - (v##D){0};                                       \
+    }                                                               \
+    static inline v##D v_select_##D(v##MASK mask, v##D a, v##D b) { \
+        return (v##D)(((v##MASK)a & mask) | ((v##MASK)b & ~mask));  \
+    }
+RT_SELECT(f32, float, i32)
+RT_SELECT(f64, double, i64)
+RT_SELECT(i8, int8_t, i8)
+RT_SELECT(i16, int16_t, i16)
+RT_SELECT(i32, int32_t, i32)
+RT_SELECT(i64, int64_t, i64)
+RT_SELECT(u8, uint8_t, i8)
+RT_SELECT(u16, uint16_t, i16)
+RT_SELECT(u32, uint32_t, i32)
+RT_SELECT(u64, uint64_t, i64)
 
 #endif

@@ -185,3 +185,13 @@ rt_tensor *rt_index(const rt_tensor *t, int n, const int64_t *spec) {
     const int ndim = rt_index_layout(t, n, spec, shape, strides, &offset);
     return ndim < 0 ? NULL : rt_new_view(t, ndim, shape, strides, offset);
 }
+
+rt_tensor *rt_part(const rt_tensor *t, int imaginary) {
+    if (!rt_is_complex(t->dtype)) RT_FAIL(RT_ERR_DTYPE);
+    const int real = rt_real_dtype(t->dtype);
+    rt_tensor *out = rt_new_view(t, t->ndim, rt_t_shape(t), rt_t_strides(t), imaginary ? rt_itemsize(real) : 0);
+    if (!out) return NULL;
+    out->dtype = (int8_t)real;
+    out->contiguous = out->numel == 0; /* the other parts lie between */
+    return out;
+}

@@ -33,8 +33,21 @@ static inline int64_t *rt_t_strides(const rt_tensor *t) {
 }
 
 static inline int64_t rt_itemsize(int dtype) {
-    static const int8_t size[RT_N_DTYPES] = {1, 8, 4, 8};
+    static const int8_t size[RT_N_DTYPES] = {1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 2, 4, 8, 8, 16};
     return size[dtype];
+}
+
+static inline int rt_is_integer(int dtype) {
+    return dtype >= RT_I8 && dtype <= RT_U64;
+}
+
+static inline int rt_is_complex(int dtype) {
+    return dtype >= RT_C64;
+}
+
+/* The dtype of the parts of a complex one; itself for the others. */
+static inline int rt_real_dtype(int dtype) {
+    return dtype == RT_C64 ? RT_F32 : dtype == RT_C128 ? RT_F64 : dtype;
 }
 
 /* Sets the calling thread's status. */

@@ -52,7 +52,7 @@ static void test_views_and_copy_on_write(void) {
     rt_tensor *x = counting(RT_F32, 3, 4), *y = rt_transpose(x);
     CHECK(rt_shares_storage(x, y) && rt_aliases(x) == 1);
     const int64_t all[4] = {0, 0, 1, 4};
-    rt_tensor *one = rt_full(RT_F32, 0, NULL, 100, 0);
+    rt_tensor *one = rt_full(RT_F32, 0, NULL, 100, 0, 0);
     rt_tensor *fresh = rt_own(y);
     CHECK(fresh && fresh != y);
     rt_release(y);
@@ -158,12 +158,12 @@ static void *snapshots(void *arg) {
 
 static void test_snapshots_during_writes(void) {
     const int64_t n = 20000, all[4] = {0, 0, 1, n};
-    rt_tensor *x = rt_full(RT_F32, 1, &n, 0, 0);
+    rt_tensor *x = rt_full(RT_F32, 1, &n, 0, 0, 0);
     pthread_t thread;
     int written = 0;
     pthread_create(&thread, NULL, snapshots, x);
     for (int i = 0; i < 2000; i++) {
-        rt_tensor *value = rt_full(RT_F32, 0, NULL, i, 0);
+        rt_tensor *value = rt_full(RT_F32, 0, NULL, i, 0, 0);
         const int status = rt_assign(x, 1, all, value);
         CHECK(status == RT_OK || status == RT_ERR_SHARED);
         written += status == RT_OK;

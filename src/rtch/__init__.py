@@ -13,7 +13,24 @@ from typing import Any
 # module -> the public names that live there; the names in rtch.functions come from the op table.
 _HOMES = {
     "rtch.tensor": ("Tensor", "shares_storage"),
-    "rtch.dtypes": ("DType", "bool_", "float32", "float64", "int64"),
+    "rtch.dtypes": (
+        "DType",
+        "bfloat16",
+        "bool_",
+        "complex64",
+        "complex128",
+        "float16",
+        "float32",
+        "float64",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "uint16",
+        "uint32",
+        "uint64",
+    ),
     "rtch.creation": (
         "arange",
         "asarray",

@@ -7,12 +7,24 @@ import operator
 from typing import Any
 
 from rtch._c import failure, ffi, lib
-from rtch.dtypes import DType, as_dtype, bool_, float32, float64, int64, of_python_scalar
+from rtch.dtypes import (
+    DType,
+    as_dtype,
+    bool_,
+    check_bounds,
+    complex128,
+    float32,
+    float64,
+    int64,
+    of_python_scalar,
+    result_dtype,
+    uint64,
+)
 from rtch.errors import ArgumentError, DTypeError
 from rtch.ops.row import F
-from rtch.tensor import Tensor, need_tensors, snapshot, wrap
+from rtch.tensor import Tensor, need_tensors, scalar_numbers, snapshot, wrap
 
-_ARRAY_TYPES = {bool_: "b", int64: "q", float32: "d", float64: "d"}
+_SCALARS = (bool, int, float, complex)
 
 
 def shape_of(where: str, shape: Any) -> tuple[int, ...]:
@@ -46,7 +58,7 @@ def asarray(obj: Any, /, *, dtype: Any = None, copy: bool | None = None) -> Tens
         raise ArgumentError("asarray: memory that is not rtch's is always copied; leave out copy=False", argument=copy)
     if hasattr(obj, "__array_interface__") or hasattr(obj, "__array__"):
         return _from_numpy(obj, wanted)
-    if isinstance(obj, (bool, int, float)):
+    if isinstance(obj, _SCALARS):
         return _filled((), obj, wanted or of_python_scalar(obj))
     if not isinstance(obj, (list, tuple)):
         raise ArgumentError(f"asarray: numbers, lists or an array are needed; got {type(obj).__name__}", argument=obj)
@@ -56,24 +68,25 @@ def asarray(obj: Any, /, *, dtype: Any = None, copy: bool | None = None) -> Tens
     tensors = [value for value in flat if isinstance(value, Tensor)]
     if any(t.requires_grad for t in tensors):
         raise ArgumentError("asarray: a list of tensors that require grad would lose it; join them with rtch.stack")
-    if not all(isinstance(value, (bool, int, float)) for value in flat):
+    if not all(isinstance(value, _SCALARS) for value in flat):
         flat = [_scalar(value) for value in flat]
     if wanted is None:
-        found = {of_python_scalar(value) for value in flat} if len(tensors) < len(flat) else set()
-        wanted = max(found | {t.dtype for t in tensors}, key=lambda t: t.code, default=float32)
+        found = {type(value): of_python_scalar(value) for value in flat} if len(tensors) < len(flat) else {}
+        dtypes = {*found.values(), *(t.dtype for t in tensors)}
+        wanted = result_dtype(*dtypes) if dtypes else float32
     return _from_flat(flat, shape, wanted)
 
 
 def _scalar(value: Any, where: str = "asarray") -> Any:
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()
-    if isinstance(value, (bool, int, float)):
+    if isinstance(value, _SCALARS):
         return value
     if getattr(value, "shape", None):
         got = f"{type(value).__name__} of shape {list(value.shape)}; join arrays with rtch.stack"
     else:
         got = f"{value!r:.80}"
-    raise ArgumentError(f"{where}: real numbers are needed; got {got}", argument=value)
+    raise ArgumentError(f"{where}: numbers are needed; got {got}", argument=value)
 
 
 def _nearest32(value: float) -> float:
@@ -118,25 +131,45 @@ def _flatten(obj: Any, shape: tuple[int, ...], depth: int, flat: list[Any]) -> N
         _flatten(item, shape, depth + 1, flat)
 
 
+def _whole(where: str, value: Any, dtype: DType) -> int:
+    """A scalar as a value of an integer dtype.
+
+    Raises:
+        DTypeError: a fraction or a complex number.
+        ArgumentError: the dtype does not hold it.
+    """
+    if isinstance(value, complex) or (isinstance(value, float) and not value.is_integer()):
+        raise DTypeError(f"{where}: {value!r} does not fit in {dtype.name}; use astype to truncate", dtype=dtype)
+    check_bounds(where, int(value), dtype)
+    return int(value)
+
+
 def _from_flat(flat: list[Any], shape: tuple[int, ...], dtype: DType) -> Tensor:
-    """Python scalars to a tensor. float32 goes through float64, rounded once by our own cast."""
+    """Python scalars to a tensor. Floating goes through float64, rounded once by our own cast."""
     if dtype is bool_:
         data, made = ffi.new("int8_t[]", [bool(v) for v in flat]), bool_
-    elif dtype is int64:
-        if any(isinstance(v, float) and not v.is_integer() for v in flat):
-            raise DTypeError("asarray: a fraction does not fit in int64; use astype to truncate", dtype=dtype)
-        try:
-            data, made = ffi.new("int64_t[]", [int(v) for v in flat]), int64
-        except OverflowError as error:
-            worst = max((int(v) for v in flat), key=abs)
-            raise ArgumentError(f"asarray: integers of 64 bits are needed; got {worst}", argument=worst) from error
+    elif dtype.is_integer:
+        made = uint64 if dtype is uint64 else int64
+        data = ffi.new("uint64_t[]" if dtype is uint64 else "int64_t[]", [_whole("asarray", v, dtype) for v in flat])
+    elif any(isinstance(v, complex) for v in flat) and not dtype.is_complex:
+        raise DTypeError(f"asarray: a complex number does not fit in {dtype.name}; take its real part", dtype=dtype)
     else:
+        nearest = _nearest32 if dtype.itemsize <= 4 or (dtype.itemsize == 8 and dtype.is_complex) else float
+        made = complex128 if dtype.is_complex else float64
         try:
-            data, made = ffi.new("double[]", [_nearest32(v) for v in flat] if dtype is float32 else flat), float64
+            if dtype.is_complex:
+                parts = [part for v in flat for part in _parts(v, nearest)]
+                data = ffi.new("double[]", parts)
+            else:
+                data = ffi.new("double[]", [nearest(v) for v in flat])
         except OverflowError as error:
             raise ArgumentError("asarray: an integer is too large for a float; got more than 1e308") from error
     out = wrap(_check("asarray", lib.rt_from_memory(made.code, len(shape), shape, data), shape))
     return out if made is dtype else wrap(_check("asarray", lib.rt_cast(out._h, dtype.code), shape))
+
+
+def _parts(value: Any, nearest: Any) -> tuple[float, float]:
+    return (value.real, value.imag) if isinstance(value, complex) else (nearest(value), 0.0)
 
 
 def _from_numpy(obj: Any, dtype: DType | None) -> Tensor:
@@ -146,8 +179,8 @@ def _from_numpy(obj: Any, dtype: DType | None) -> Tensor:
     if array.dtype.byteorder == ">":
         array = array.astype(array.dtype.newbyteorder("="))
     source = as_dtype(array.dtype)
-    if dtype is int64 and source.is_floating:
-        raise DTypeError(f"asarray: {source.name} does not fit in int64; use astype to truncate", dtype=source)
+    if dtype is not None and dtype.is_integer and source.kind in "fc":
+        raise DTypeError(f"asarray: {source.name} does not fit in {dtype.name}; use astype to truncate", dtype=source)
     array = numpy.ascontiguousarray(array).reshape(array.shape)
     data = ffi.from_buffer(array) if array.size else ffi.NULL
     out = wrap(_check("asarray", lib.rt_from_memory(source.code, array.ndim, array.shape, data), array.shape))
@@ -181,22 +214,25 @@ _OUT_OF_MEMORY = "memory for this shape could not be had"
 
 
 def _filled(shape: tuple[int, ...], value: Any, dtype: DType) -> Tensor:
-    if dtype.kind == "f":
+    f, g, i = 0.0, 0.0, 0
+    if dtype is bool_:
+        i = int(bool(value))
+    elif dtype.is_integer:
+        _, _, _, i = scalar_numbers("full", _whole("full", value, dtype))
+    elif isinstance(value, complex):
+        if not dtype.is_complex:
+            raise DTypeError(f"full: a complex number does not fit in {dtype.name}; got {value}", dtype=dtype)
+        f, g = value.real, value.imag
+    else:
         try:
-            f, i = float(_nearest32(value) if dtype is float32 else value), 0
+            f = float(_nearest32(value) if dtype.real.itemsize <= 4 else value)
         except OverflowError as error:
             raise ArgumentError(f"full: an integer too large for a float; got {value}", argument=value) from error
-    else:
-        if isinstance(value, float) and dtype is int64 and not value.is_integer():
-            raise DTypeError(f"full: a fraction does not fit in int64; got {value}", dtype=dtype)
-        f, i = 0.0, int(bool(value)) if dtype is bool_ else int(value)
-        if not -(2**63) <= i < 2**63:
-            raise ArgumentError(f"full: an integer of 64 bits is needed; got {value}", argument=value)
-    return wrap(_check("full", lib.rt_full(dtype.code, len(shape), shape, f, i), shape))
+    return wrap(_check("full", lib.rt_full(dtype.code, len(shape), shape, f, g, i), shape))
 
 
 def full(shape: Any, fill_value: Any, *, dtype: Any = None) -> Tensor:
-    """A tensor of one value. Without dtype a float gives float32, an integer int64, a bool bool.
+    """A tensor of one value. Without dtype a float gives float32, an integer int64, a bool bool, a complex complex64.
 
     Raises:
         ArgumentError: a negative size, or a shape of too many elements.
@@ -255,7 +291,7 @@ def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype
         raise ArgumentError(f"arange: finite bounds and a step other than 0 are needed; {got}")
     if any(isinstance(v, int) and not -(2**63) <= v < 2**63 for v in (first, last, step)):
         raise ArgumentError(f"arange: integers of 64 bits are needed; {got}")
-    if made.kind != "f" and not all(float(v).is_integer() for v in (first, step)):
+    if made.is_integer and not all(float(v).is_integer() for v in (first, step)):
         raise DTypeError(f"arange: start and step must be whole for {made.name}; {got}", dtype=made)
     if whole:
         n = max(0, -((first - last) // step))
@@ -264,7 +300,7 @@ def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype
         n = 2**60 if span >= 2**60 else max(0, int(span) + (1 if span > int(span) else 0))
     if n >= 2**60:
         raise ArgumentError(f"arange: fewer than 2**60 elements are needed; {got}", argument=step)
-    integers = (int(first), int(step)) if made.kind != "f" else (0, 0)
+    integers = (int(first), int(step)) if made.kind in "biu" else (0, 0)
     return wrap(_check("arange", lib.rt_arange(made.code, n, float(first), float(step), *integers), (n,)))
 
 

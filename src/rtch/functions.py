@@ -15,19 +15,39 @@ from rtch.tensor import Tensor, binary, reduce, unary, where
 __all__ = [
     "abs",
     "add",
+    "bitwise_and",
+    "bitwise_invert",
+    "bitwise_left_shift",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "conj",
     "divide",
     "equal",
     "greater",
     "greater_equal",
+    "isfinite",
+    "isinf",
+    "isnan",
     "less",
     "less_equal",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "logical_xor",
     "max",
+    "maximum",
     "mean",
     "min",
+    "minimum",
     "multiply",
     "negative",
     "not_equal",
+    "positive",
+    "reciprocal",
     "relu",
+    "sign",
+    "signbit",
     "sqrt",
     "square",
     "subtract",
@@ -36,19 +56,39 @@ __all__ = [
     "where",
 ]
 
-Operand: TypeAlias = Tensor | float
+Operand: TypeAlias = Tensor | complex
 Axis: TypeAlias = int | tuple[int, ...] | None
 
+POSITIVE = BY_NAME["positive"]
 NEGATIVE = BY_NAME["negative"]
 ABS = BY_NAME["abs"]
+SIGN = BY_NAME["sign"]
 RELU = BY_NAME["relu"]
 SQUARE = BY_NAME["square"]
+RECIPROCAL = BY_NAME["reciprocal"]
 SQRT = BY_NAME["sqrt"]
 TANH = BY_NAME["tanh"]
+CONJ = BY_NAME["conj"]
+BITWISE_INVERT = BY_NAME["bitwise_invert"]
+LOGICAL_NOT = BY_NAME["logical_not"]
+ISFINITE = BY_NAME["isfinite"]
+ISINF = BY_NAME["isinf"]
+ISNAN = BY_NAME["isnan"]
+SIGNBIT = BY_NAME["signbit"]
 ADD = BY_NAME["add"]
 SUBTRACT = BY_NAME["subtract"]
 MULTIPLY = BY_NAME["multiply"]
 DIVIDE = BY_NAME["divide"]
+MAXIMUM = BY_NAME["maximum"]
+MINIMUM = BY_NAME["minimum"]
+BITWISE_AND = BY_NAME["bitwise_and"]
+BITWISE_OR = BY_NAME["bitwise_or"]
+BITWISE_XOR = BY_NAME["bitwise_xor"]
+BITWISE_LEFT_SHIFT = BY_NAME["bitwise_left_shift"]
+BITWISE_RIGHT_SHIFT = BY_NAME["bitwise_right_shift"]
+LOGICAL_AND = BY_NAME["logical_and"]
+LOGICAL_OR = BY_NAME["logical_or"]
+LOGICAL_XOR = BY_NAME["logical_xor"]
 EQUAL = BY_NAME["equal"]
 NOT_EQUAL = BY_NAME["not_equal"]
 LESS = BY_NAME["less"]
@@ -61,11 +101,23 @@ MAX = BY_NAME["max"]
 MIN = BY_NAME["min"]
 
 
+def positive(x: Operand, /) -> Tensor:
+    """+x.
+
+    Shape: (*) to (*).
+    Dtype: integers, floating or complex; the result has the promoted dtype.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(POSITIVE, x)
+
+
 def negative(x: Operand, /) -> Tensor:
     """-x.
 
     Shape: (*) to (*).
-    Dtype: int64, float32 or float64; the result has the promoted dtype.
+    Dtype: integers, floating or complex; the result has the promoted dtype.
 
     Raises:
         DTypeError: a dtype that the op does not take.
@@ -76,15 +128,27 @@ def negative(x: Operand, /) -> Tensor:
 def abs(x: Operand, /) -> Tensor:
     """|x|.
 
-    The gradient at 0 is 0, as in PyTorch.
+    The gradient at 0 is 0, as in PyTorch. A complex x gives its magnitude, which is real.
 
     Shape: (*) to (*).
-    Dtype: int64, float32 or float64; the result has the promoted dtype.
+    Dtype: integers, floating or complex; the result has the promoted dtype.
 
     Raises:
         DTypeError: a dtype that the op does not take.
     """
     return unary(ABS, x)
+
+
+def sign(x: Operand, /) -> Tensor:
+    """-1, 0 or 1 as x is below, at or above 0; NaN of NaN; x / |x| of a complex x.
+
+    Shape: (*) to (*).
+    Dtype: integers, floating or complex; the result has the promoted dtype.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(SIGN, x)
 
 
 def relu(x: Operand, /) -> Tensor:
@@ -93,7 +157,7 @@ def relu(x: Operand, /) -> Tensor:
     The gradient at 0 is 0, as in PyTorch.
 
     Shape: (*) to (*).
-    Dtype: int64, float32 or float64; the result has the promoted dtype.
+    Dtype: integers or floating; the result has the promoted dtype.
 
     Raises:
         DTypeError: a dtype that the op does not take.
@@ -105,7 +169,7 @@ def square(x: Operand, /) -> Tensor:
     """x * x.
 
     Shape: (*) to (*).
-    Dtype: int64, float32 or float64; the result has the promoted dtype.
+    Dtype: integers, floating or complex; the result has the promoted dtype.
 
     Raises:
         DTypeError: a dtype that the op does not take.
@@ -113,11 +177,23 @@ def square(x: Operand, /) -> Tensor:
     return unary(SQUARE, x)
 
 
+def reciprocal(x: Operand, /) -> Tensor:
+    """1 / x.
+
+    Shape: (*) to (*).
+    Dtype: any; the result is floating or complex, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(RECIPROCAL, x)
+
+
 def sqrt(x: Operand, /) -> Tensor:
     """Square root, correctly rounded; NaN below zero.
 
     Shape: (*) to (*).
-    Dtype: any; the result is floating, float32 where no input is.
+    Dtype: any but complex; the result is floating, float32 where no input is.
 
     Raises:
         DTypeError: a dtype that the op does not take.
@@ -131,7 +207,7 @@ def tanh(x: Operand, /) -> Tensor:
     float32 is correctly rounded; float64 is within 1 ULP.
 
     Shape: (*) to (*).
-    Dtype: any; the result is floating, float32 where no input is.
+    Dtype: any but complex; the result is floating, float32 where no input is.
 
     Raises:
         DTypeError: a dtype that the op does not take.
@@ -139,11 +215,95 @@ def tanh(x: Operand, /) -> Tensor:
     return unary(TANH, x)
 
 
+def conj(x: Operand, /) -> Tensor:
+    """The complex conjugate; a real x is itself.
+
+    Shape: (*) to (*).
+    Dtype: any number; the result has the same.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(CONJ, x)
+
+
+def bitwise_invert(x: Operand, /) -> Tensor:
+    """Every bit of x flipped; not x for bool.
+
+    Shape: (*) to (*).
+    Dtype: bool or integers; the result has the promoted dtype.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(BITWISE_INVERT, x)
+
+
+def logical_not(x: Operand, /) -> Tensor:
+    """not x; what is not 0 is true.
+
+    Shape: (*) to (*).
+    Dtype: any; the result is bool.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(LOGICAL_NOT, x)
+
+
+def isfinite(x: Operand, /) -> Tensor:
+    """Whether x is neither infinite nor NaN.
+
+    Shape: (*) to (*).
+    Dtype: any; the result is bool.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(ISFINITE, x)
+
+
+def isinf(x: Operand, /) -> Tensor:
+    """Whether x is an infinity.
+
+    Shape: (*) to (*).
+    Dtype: any; the result is bool.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(ISINF, x)
+
+
+def isnan(x: Operand, /) -> Tensor:
+    """Whether x is NaN.
+
+    Shape: (*) to (*).
+    Dtype: any; the result is bool.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(ISNAN, x)
+
+
+def signbit(x: Operand, /) -> Tensor:
+    """Whether the sign bit of x is set, as it is for -0.
+
+    Shape: (*) to (*).
+    Dtype: any; the result is bool.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(SIGNBIT, x)
+
+
 def add(x: Operand, y: Operand, /) -> Tensor:
     """x + y.
 
     Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
-    Dtype: int64, float32 or float64; the result has the promoted dtype.
+    Dtype: integers, floating or complex; the result has the promoted dtype.
 
     Raises:
         BroadcastError: the shapes do not fit together.
@@ -156,7 +316,7 @@ def subtract(x: Operand, y: Operand, /) -> Tensor:
     """x - y.
 
     Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
-    Dtype: int64, float32 or float64; the result has the promoted dtype.
+    Dtype: integers, floating or complex; the result has the promoted dtype.
 
     Raises:
         BroadcastError: the shapes do not fit together.
@@ -169,7 +329,7 @@ def multiply(x: Operand, y: Operand, /) -> Tensor:
     """x * y.
 
     Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
-    Dtype: int64, float32 or float64; the result has the promoted dtype.
+    Dtype: integers, floating or complex; the result has the promoted dtype.
 
     Raises:
         BroadcastError: the shapes do not fit together.
@@ -184,13 +344,151 @@ def divide(x: Operand, y: Operand, /) -> Tensor:
     Two integers give float32.
 
     Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
-    Dtype: any; the result is floating, float32 where no input is.
+    Dtype: any; the result is floating or complex, float32 where no input is.
 
     Raises:
         BroadcastError: the shapes do not fit together.
         DTypeError: a dtype that the op does not take.
     """
     return binary(DIVIDE, x, y)
+
+
+def maximum(x: Operand, y: Operand, /) -> Tensor:
+    """The larger of x and y; NaN if either is, and +0 is larger than -0.
+
+    Equal inputs get half of the gradient each.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: integers or floating; the result has the promoted dtype.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(MAXIMUM, x, y)
+
+
+def minimum(x: Operand, y: Operand, /) -> Tensor:
+    """The smaller of x and y; NaN if either is, and -0 is smaller than +0.
+
+    Equal inputs get half of the gradient each.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: integers or floating; the result has the promoted dtype.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(MINIMUM, x, y)
+
+
+def bitwise_and(x: Operand, y: Operand, /) -> Tensor:
+    """x & y, bit by bit.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: bool or integers; the result has the promoted dtype.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(BITWISE_AND, x, y)
+
+
+def bitwise_or(x: Operand, y: Operand, /) -> Tensor:
+    """x | y, bit by bit.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: bool or integers; the result has the promoted dtype.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(BITWISE_OR, x, y)
+
+
+def bitwise_xor(x: Operand, y: Operand, /) -> Tensor:
+    """x ^ y, bit by bit.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: bool or integers; the result has the promoted dtype.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(BITWISE_XOR, x, y)
+
+
+def bitwise_left_shift(x: Operand, y: Operand, /) -> Tensor:
+    """x << y.
+
+    Shifting by the width or more, or by less than 0, gives 0.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: integers; the result has the promoted dtype.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(BITWISE_LEFT_SHIFT, x, y)
+
+
+def bitwise_right_shift(x: Operand, y: Operand, /) -> Tensor:
+    """x >> y, filled with the sign.
+
+    Shifting by the width or more, or by less than 0, leaves the sign alone: 0 or -1.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: integers; the result has the promoted dtype.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(BITWISE_RIGHT_SHIFT, x, y)
+
+
+def logical_and(x: Operand, y: Operand, /) -> Tensor:
+    """x and y; what is not 0 is true.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: any; the result is bool.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(LOGICAL_AND, x, y)
+
+
+def logical_or(x: Operand, y: Operand, /) -> Tensor:
+    """x or y; what is not 0 is true.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: any; the result is bool.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(LOGICAL_OR, x, y)
+
+
+def logical_xor(x: Operand, y: Operand, /) -> Tensor:
+    """Either x or y; what is not 0 is true.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: any; the result is bool.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(LOGICAL_XOR, x, y)
 
 
 def equal(x: Operand, y: Operand, /) -> Tensor:
@@ -281,7 +579,7 @@ def sum(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
         axis: one axis, a tuple of axes, or None for all.
         keepdims: keep the reduced axes with size one.
 
-    Dtype: any; the result has the input's dtype, int64 for bool.
+    Dtype: any; bool and integers give int64 or uint64, others the input's dtype.
 
     Raises:
         DimensionError: an axis out of range.
@@ -300,7 +598,7 @@ def mean(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
         axis: one axis, a tuple of axes, or None for all.
         keepdims: keep the reduced axes with size one.
 
-    Dtype: any; the result is floating, float32 where no input is.
+    Dtype: any; the result is floating or complex, float32 where no input is.
 
     Raises:
         DimensionError: an axis out of range.
@@ -319,7 +617,7 @@ def max(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
         axis: one axis, a tuple of axes, or None for all.
         keepdims: keep the reduced axes with size one.
 
-    Dtype: int64, float32 or float64; the result has the promoted dtype.
+    Dtype: integers or floating; the result has the promoted dtype.
 
     Raises:
         DimensionError: an axis out of range.
@@ -339,7 +637,7 @@ def min(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
         axis: one axis, a tuple of axes, or None for all.
         keepdims: keep the reduced axes with size one.
 
-    Dtype: int64, float32 or float64; the result has the promoted dtype.
+    Dtype: integers or floating; the result has the promoted dtype.
 
     Raises:
         DimensionError: an axis out of range.

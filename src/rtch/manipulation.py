@@ -10,7 +10,7 @@ from typing import Any
 
 from rtch._c import failure, lib
 from rtch.creation import asarray, shape_of, zeros
-from rtch.dtypes import as_dtype, int64
+from rtch.dtypes import as_dtype, bool_, int64
 from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
 from rtch.ops.row import F
 from rtch.ops.table import BY_NAME
@@ -35,12 +35,11 @@ def _attrs(**attrs: Any) -> dict[str, Any]:
 
 
 def astype(x: Tensor, dtype: Any, /, *, copy: bool = True) -> Tensor:
-    """x cast to a dtype. Floats to int64 truncate, saturate out of range, and give 0 for NaN; to bool is ``x != 0``.
-
-    A gradient flows between floating dtypes.
+    """x cast to a dtype. Floating to an integer truncates, saturates out of range, and gives 0 for NaN; an integer to a
+    narrower one keeps the low bits; to bool is ``x != 0``. A gradient flows between float32 and float64.
 
     Raises:
-        DTypeError: a dtype that rtch does not compute with.
+        DTypeError: there is no such dtype, or x is complex and the dtype is real.
     """
     need_tensors("astype", x)
     made = as_dtype(dtype)
@@ -48,6 +47,8 @@ def astype(x: Tensor, dtype: Any, /, *, copy: bool = True) -> Tensor:
         if not copy:
             return x
         return structure(BY_NAME["astype"], lib.rt_retain(x._h), (x,))
+    if x.dtype.is_complex and not made.is_complex and made is not bool_:
+        raise DTypeError(f"astype: {x.dtype.name} does not fit in {made.name}; use real or imag", dtype=made)
     return structure(BY_NAME["astype"], lib.rt_cast(x._h, made.code), (x,))
 
 
@@ -288,6 +289,11 @@ def spread(g: Tensor, shape: tuple[int, ...], axes: int, keepdims: bool) -> Tens
     return broadcast_to(g, shape)
 
 
+def share_between(g: Tensor, x: Tensor, y: Tensor, mine: Tensor) -> Tensor:
+    """The gradient of maximum and minimum towards one input: g where it is `mine`, half of it where x equals y."""
+    return g * (astype(mine, g.dtype) + astype(x == y, g.dtype) * 0.5)
+
+
 def share_ties(g: Tensor, x: Tensor, out: Tensor, shape: tuple[int, ...], axes: int, keepdims: bool) -> Tensor:
     """The gradient of max and min: g, in equal parts to all elements that equal the result; NaN where that is NaN."""
     ties = x == spread(out.detach(), shape, axes, keepdims)
@@ -352,6 +358,7 @@ for _function in (
     reshape,
     scatter_slice,
     setitem,
+    share_between,
     share_ties,
     split_at,
     spread,

@@ -17,7 +17,20 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from rtch._c import failure, ffi, lib
-from rtch.dtypes import BY_CODE, DType, bool_, float64, int64
+from rtch.dtypes import (
+    BY_CODE,
+    DType,
+    bfloat16,
+    bool_,
+    check_bounds,
+    complex128,
+    float32,
+    float64,
+    int64,
+    promote,
+    uint64,
+    with_python_scalar,
+)
 from rtch.errors import ArgumentError, AutogradError, DimensionError, DTypeError, MissingGradError
 from rtch.ops.row import F, Op
 from rtch.ops.table import BY_NAME
@@ -26,21 +39,40 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _new = object.__new__
-_SCALARS = (bool, int, float)
-_FLOAT64 = float64.code
-_INT64 = range(-(2**63), 2**63)
+_SCALARS = (bool, int, float, complex)
+_BOOL, _INT64, _UINT64, _FLOAT64, _COMPLEX128 = bool_.code, int64.code, uint64.code, float64.code, complex128.code
 
 # begin generated ops
+_POSITIVE = BY_NAME["positive"]
 _NEGATIVE = BY_NAME["negative"]
 _ABS = BY_NAME["abs"]
+_SIGN = BY_NAME["sign"]
 _RELU = BY_NAME["relu"]
 _SQUARE = BY_NAME["square"]
+_RECIPROCAL = BY_NAME["reciprocal"]
 _SQRT = BY_NAME["sqrt"]
 _TANH = BY_NAME["tanh"]
+_CONJ = BY_NAME["conj"]
+_BITWISE_INVERT = BY_NAME["bitwise_invert"]
+_LOGICAL_NOT = BY_NAME["logical_not"]
+_ISFINITE = BY_NAME["isfinite"]
+_ISINF = BY_NAME["isinf"]
+_ISNAN = BY_NAME["isnan"]
+_SIGNBIT = BY_NAME["signbit"]
 _ADD = BY_NAME["add"]
 _SUBTRACT = BY_NAME["subtract"]
 _MULTIPLY = BY_NAME["multiply"]
 _DIVIDE = BY_NAME["divide"]
+_MAXIMUM = BY_NAME["maximum"]
+_MINIMUM = BY_NAME["minimum"]
+_BITWISE_AND = BY_NAME["bitwise_and"]
+_BITWISE_OR = BY_NAME["bitwise_or"]
+_BITWISE_XOR = BY_NAME["bitwise_xor"]
+_BITWISE_LEFT_SHIFT = BY_NAME["bitwise_left_shift"]
+_BITWISE_RIGHT_SHIFT = BY_NAME["bitwise_right_shift"]
+_LOGICAL_AND = BY_NAME["logical_and"]
+_LOGICAL_OR = BY_NAME["logical_or"]
+_LOGICAL_XOR = BY_NAME["logical_xor"]
 _EQUAL = BY_NAME["equal"]
 _NOT_EQUAL = BY_NAME["not_equal"]
 _LESS = BY_NAME["less"]
@@ -139,7 +171,7 @@ def need_tensors(where_: str, *values: Any) -> None:
 
 
 def unary(op: Op, x: Any) -> Tensor:
-    """Run an elementwise op of one input."""
+    """Run an elementwise op or predicate of one input."""
     try:
         h = lib.rt_unary(op.id, x._h)
     except AttributeError:
@@ -177,23 +209,37 @@ def _binary_scalar(op: Op, x: Any, y: Any) -> Tensor:
 def _with_scalar(op: Op, t: Tensor, scalar: Any, swap: bool) -> Tensor:
     """`binary` of a tensor and a scalar; swap: the scalar is the left operand."""
     if type(scalar) is float:
-        h = lib.rt_binary_scalar(op.id, t._h, _FLOAT64, scalar, 0, swap)
+        h = lib.rt_binary_scalar(op.id, t._h, _FLOAT64, scalar, 0.0, 0, swap)
     else:
-        if not isinstance(scalar, _SCALARS):
-            scalar = _numpy_scalar(op, scalar)
-        if isinstance(scalar, float):
-            h = lib.rt_binary_scalar(op.id, t._h, _FLOAT64, scalar, 0, swap)
-        else:
-            if scalar not in _INT64:
-                raise ArgumentError(f"{op.name}: an integer of 64 bits is needed; got {scalar}", argument=scalar)
-            kind = bool_ if isinstance(scalar, bool) else int64
-            h = lib.rt_binary_scalar(op.id, t._h, kind.code, 0.0, scalar, swap)
+        kind, f, g, i = scalar_numbers(op.name, scalar if isinstance(scalar, _SCALARS) else _numpy_scalar(op, scalar))
+        h = lib.rt_binary_scalar(op.id, t._h, kind, f, g, i, swap)
     if not h:
+        if lib.rt_last_status() == lib.RT_ERR_ARGUMENT:
+            check_bounds(op.name, int(scalar), t.dtype)
         raise failure(op.name, scalar, t) if swap else failure(op.name, t, scalar)
     out = _new(Tensor)
     out._h = h
     out._node = None if t._node is None else _record(op, out, (scalar, t) if swap else (t, scalar), None)
     return out
+
+
+def scalar_numbers(where_: str, value: Any) -> tuple[int, float, float, int]:
+    """A Python scalar as the C core takes it: its kind, real and imaginary part, integer.
+
+    Raises:
+        ArgumentError: an integer that neither int64 nor uint64 holds.
+    """
+    if isinstance(value, bool):
+        return _BOOL, 0.0, 0.0, value
+    if isinstance(value, int):
+        if -(2**63) <= value < 2**63:
+            return _INT64, 0.0, 0.0, value
+        if value < 0 or value >= 2**64:
+            raise ArgumentError(f"{where_}: an integer of 64 bits is needed; got {value}", argument=value)
+        return _UINT64, 0.0, 0.0, value - 2**64
+    if isinstance(value, complex):
+        return _COMPLEX128, value.real, value.imag, 0
+    return _FLOAT64, value, 0.0, 0
 
 
 def _numpy_scalar(op: Op, value: Any) -> Any:
@@ -203,7 +249,7 @@ def _numpy_scalar(op: Op, value: Any) -> Any:
         if isinstance(value, _SCALARS):
             return value
     raise DTypeError(
-        f"{op.name}: a Tensor or a real scalar is needed; got {type(value).__name__}; use rtch.asarray for arrays",
+        f"{op.name}: a Tensor or a scalar is needed; got {type(value).__name__}; use rtch.asarray for arrays",
         op=op.name,
     )
 
@@ -264,11 +310,7 @@ def _scalar_like(op: Op, value: Any, like: Tensor) -> Tensor:
     """A 0-d tensor of a scalar in the dtype it takes beside `like`."""
     if not isinstance(value, _SCALARS):
         value = _numpy_scalar(op, value)
-    kinds = "bif"
-    own = kinds.index("b" if isinstance(value, bool) else "i" if isinstance(value, int) else "f")
-    if own > kinds.index(like.dtype.kind):
-        return F.asarray(value)  # type: ignore[no-any-return]
-    return F.asarray(value, dtype=like.dtype)  # type: ignore[no-any-return]
+    return F.asarray(value, dtype=with_python_scalar(like.dtype, value))  # type: ignore[no-any-return]
 
 
 def axes_mask(where_: str, axis: int | tuple[int, ...] | None, ndim: int) -> int:
@@ -390,7 +432,7 @@ def assign(target: Tensor, spec: list[int], value: Any) -> None:
         value = snapshot(value)  # so that what is read is not what is written: x[::-1] = x
     if not isinstance(value, Tensor):
         value = F.asarray(value, dtype=target.dtype)
-    elif value.dtype.code > target.dtype.code:
+    elif promote(value.dtype, target.dtype) is not target.dtype:
         raise DTypeError(f"setitem: {value.dtype.name} does not fit in {target.dtype.name}; use astype first")
     refuse_leaf_write("setitem", target)
     flows = grad_mode.enabled and (target._node is not None or value._node is not None)
@@ -559,7 +601,7 @@ class Tensor:
     # Values ---------------------------------------------------------------------------------------------------
 
     def item(self) -> Any:
-        """The one element as a Python bool, int or float.
+        """The one element as a Python bool, int, float or complex.
 
         Raises:
             ArgumentError: there is not exactly one element.
@@ -567,11 +609,7 @@ class Tensor:
         h = self._h
         if h.numel != 1:
             raise ArgumentError(f"item: exactly one element is needed; got shape {list(self.shape)}", shape=self.shape)
-        kind = BY_CODE[h.dtype].kind
-        if kind == "f":
-            return lib.rt_item_f64(h)
-        value = lib.rt_item_i64(h)
-        return bool(value) if kind == "b" else value
+        return self._flat()[0]
 
     def tolist(self) -> Any:
         """Nested lists of Python scalars; one scalar for a 0-d tensor."""
@@ -586,14 +624,21 @@ class Tensor:
 
     def _flat(self) -> list[Any]:
         """Elements in row-major order."""
-        # float32 is widened by our own cast: the caller's floating-point mode, if it loses subnormals, must not matter.
-        h = lib.rt_cast(self._h, float64.code) if self.dtype.kind == "f" else lib.rt_contiguous(self._h)
+        dtype = self.dtype
+        if dtype.kind == "f" and self._h.numel == 1:
+            return [lib.rt_item_f64(self._h, 0)]
+        # Floating is widened by our own cast: the caller's floating-point mode, if it loses subnormals, must not matter.
+        wide = {"b": bool_, "i": int64, "u": uint64, "f": float64, "c": complex128}[dtype.kind]
+        h = lib.rt_cast(self._h, wide.code) if wide is not dtype else lib.rt_contiguous(self._h)
         if not h:
             raise failure("tolist", self)
         dense = wrap(h)
-        ctype = {"b": "int8_t *", "i": "int64_t *", "f": "double *"}[self.dtype.kind]
-        values = ffi.unpack(ffi.cast(ctype, lib.rt_data(dense._h)), self.size) if self.size else []
-        return [bool(v) for v in values] if self.dtype is bool_ else values
+        ctype = {"b": "int8_t *", "i": "int64_t *", "u": "uint64_t *"}.get(dtype.kind, "double *")
+        n = self.size * (2 if dtype.is_complex else 1)
+        values = ffi.unpack(ffi.cast(ctype, lib.rt_data(dense._h)), n) if n else []
+        if dtype.is_complex:
+            return [complex(re, im) for re, im in zip(values[::2], values[1::2], strict=True)]
+        return [bool(v) for v in values] if dtype is bool_ else values
 
     def tobytes(self) -> bytes:
         """Elements in row-major order, little-endian."""
@@ -607,11 +652,14 @@ class Tensor:
 
         Raises:
             AutogradError: the tensor requires grad; call `detach()` first.
+            DTypeError: bfloat16, which NumPy does not have.
         """
         import numpy
 
         if self._node is not None:
             raise AutogradError("numpy: the tensor requires grad; use x.detach().numpy()")
+        if self.dtype is bfloat16:
+            raise DTypeError("numpy: NumPy has no bfloat16; use astype(rtch.float32) first", dtype=self.dtype)
         return numpy.asarray(_Export(self))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
@@ -628,16 +676,33 @@ class Tensor:
         return bool(self.item())
 
     def __int__(self) -> int:
-        """The one element, truncated."""
-        return int(self.item())
+        """The one element, truncated.
+
+        Raises:
+            DTypeError: the tensor is complex.
+        """
+        return int(self._real_item("int"))
 
     def __float__(self) -> float:
+        """The one element.
+
+        Raises:
+            DTypeError: the tensor is complex.
+        """
+        return float(self._real_item("float"))
+
+    def __complex__(self) -> complex:
         """The one element."""
-        return float(self.item())
+        return complex(self.item())
+
+    def _real_item(self, where_: str) -> Any:
+        if self.dtype.is_complex:
+            raise DTypeError(f"{where_}: a real tensor is needed; got {self.dtype.name}", dtype=self.dtype)
+        return self.item()
 
     def __index__(self) -> int:
         """The one element of an integer tensor."""
-        if self.dtype.kind != "i":
+        if not self.dtype.is_integer:
             raise DTypeError(f"index: an integer tensor is needed; got {self.dtype.name}", dtype=self.dtype)
         return self.item()  # type: ignore[no-any-return]
 
@@ -645,7 +710,8 @@ class Tensor:
         """Values, dtype, and whether gradients are wanted."""
         import numpy
 
-        body = numpy.array2string(snapshot(self).numpy(), separator=", ", prefix="Tensor(")
+        shown = wrap(lib.rt_cast(self._h, float32.code)) if self.dtype is bfloat16 else snapshot(self)
+        body = numpy.array2string(shown.numpy(), separator=", ", prefix="Tensor(")
         shape = f", shape={self.shape}" if self.size == 0 or self.size > 1000 else ""
         grad = ", requires_grad=True" if self.requires_grad else ""
         return f"{type(self).__name__}({body}{shape}, dtype={self.dtype.name}{grad})"
@@ -768,6 +834,10 @@ class Tensor:
         return F.astype(self, dtype)  # type: ignore[no-any-return]
 
     # begin generated: python -m rtch.ops.codegen
+    def __pos__(self) -> Tensor:
+        """+x."""
+        return unary(_POSITIVE, self)
+
     def __neg__(self) -> Tensor:
         """-x."""
         return unary(_NEGATIVE, self)
@@ -784,6 +854,10 @@ class Tensor:
         """See `rtch.square`."""
         return unary(_SQUARE, self)
 
+    def reciprocal(self) -> Tensor:
+        """See `rtch.reciprocal`."""
+        return unary(_RECIPROCAL, self)
+
     def sqrt(self) -> Tensor:
         """See `rtch.sqrt`."""
         return unary(_SQRT, self)
@@ -791,6 +865,10 @@ class Tensor:
     def tanh(self) -> Tensor:
         """See `rtch.tanh`."""
         return unary(_TANH, self)
+
+    def __invert__(self) -> Tensor:
+        """Every bit of x flipped; not x for bool."""
+        return unary(_BITWISE_INVERT, self)
 
     def __add__(self, other: Any) -> Tensor:
         """x + y."""
@@ -847,6 +925,76 @@ class Tensor:
     def __itruediv__(self, other: Any) -> Tensor:
         """x / y, true division written to x."""
         return inplace(_DIVIDE, self, other)
+
+    def __and__(self, other: Any) -> Tensor:
+        """x & y, bit by bit."""
+        if type(other) is Tensor:
+            return binary(_BITWISE_AND, self, other)
+        return _operator(_BITWISE_AND, self, other)
+
+    def __rand__(self, other: Any) -> Tensor:
+        """y & x, bit bx bit."""
+        return _reflected(_BITWISE_AND, self, other)
+
+    def __iand__(self, other: Any) -> Tensor:
+        """x & y, bit by bit written to x."""
+        return inplace(_BITWISE_AND, self, other)
+
+    def __or__(self, other: Any) -> Tensor:
+        """x | y, bit by bit."""
+        if type(other) is Tensor:
+            return binary(_BITWISE_OR, self, other)
+        return _operator(_BITWISE_OR, self, other)
+
+    def __ror__(self, other: Any) -> Tensor:
+        """y | x, bit bx bit."""
+        return _reflected(_BITWISE_OR, self, other)
+
+    def __ior__(self, other: Any) -> Tensor:
+        """x | y, bit by bit written to x."""
+        return inplace(_BITWISE_OR, self, other)
+
+    def __xor__(self, other: Any) -> Tensor:
+        """x ^ y, bit by bit."""
+        if type(other) is Tensor:
+            return binary(_BITWISE_XOR, self, other)
+        return _operator(_BITWISE_XOR, self, other)
+
+    def __rxor__(self, other: Any) -> Tensor:
+        """y ^ x, bit bx bit."""
+        return _reflected(_BITWISE_XOR, self, other)
+
+    def __ixor__(self, other: Any) -> Tensor:
+        """x ^ y, bit by bit written to x."""
+        return inplace(_BITWISE_XOR, self, other)
+
+    def __lshift__(self, other: Any) -> Tensor:
+        """x << y."""
+        if type(other) is Tensor:
+            return binary(_BITWISE_LEFT_SHIFT, self, other)
+        return _operator(_BITWISE_LEFT_SHIFT, self, other)
+
+    def __rlshift__(self, other: Any) -> Tensor:
+        """y << x."""
+        return _reflected(_BITWISE_LEFT_SHIFT, self, other)
+
+    def __ilshift__(self, other: Any) -> Tensor:
+        """x << y written to x."""
+        return inplace(_BITWISE_LEFT_SHIFT, self, other)
+
+    def __rshift__(self, other: Any) -> Tensor:
+        """x >> y, filled with the sign."""
+        if type(other) is Tensor:
+            return binary(_BITWISE_RIGHT_SHIFT, self, other)
+        return _operator(_BITWISE_RIGHT_SHIFT, self, other)
+
+    def __rrshift__(self, other: Any) -> Tensor:
+        """y >> x, filled with the sign."""
+        return _reflected(_BITWISE_RIGHT_SHIFT, self, other)
+
+    def __irshift__(self, other: Any) -> Tensor:
+        """x >> y, filled with the sign written to x."""
+        return inplace(_BITWISE_RIGHT_SHIFT, self, other)
 
     def __eq__(self, other: Any) -> Tensor:  # type: ignore[override]
         """x == y."""
@@ -939,7 +1087,7 @@ class _Export:
             "version": 3,
             "shape": t.shape,
             "strides": tuple(s * item for s in t.strides),
-            "typestr": {"bool": "|b1", "int64": "<i8", "float32": "<f4", "float64": "<f8"}[t.dtype.name],
+            "typestr": ("|" if item == 1 else "<") + t.dtype.kind + str(item),
             "data": (int(ffi.cast("uintptr_t", lib.rt_data(t._h))), True),
         }
 

@@ -5,5 +5,5 @@ from __future__ import annotations
 
 from rtch._version import __version__ as __version__
 
-numerics_version = 1
+numerics_version = 2
 """Raised whenever any bit of any result changes; equal to RT_NUMERICS_VERSION of the C core (a test checks)."""

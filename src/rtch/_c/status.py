@@ -38,6 +38,8 @@ def failure(where: str, *operands: Any, rule: str = "", status: int | None = Non
     """The exception for the last failed call: ``where: rule; got operands``."""
     code = int(lib.rt_last_status()) if status is None else status
     cls, text = _TABLE[code]
+    if cls is DTypeError and any(getattr(getattr(x, "dtype", None), "is_storage", False) for x in operands):
+        text = "float16 and bfloat16 are for storage; compute in astype(rtch.float32)"
     got = " and ".join(_describe(operand) for operand in operands)
     shapes = tuple(value.shape for value in operands if hasattr(value, "shape"))
     dtypes = tuple(value.dtype for value in operands if hasattr(value, "dtype"))

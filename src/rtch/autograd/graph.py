@@ -12,7 +12,7 @@ from typing import Any
 
 from rtch import tensor as _tensor
 from rtch._c import lib
-from rtch.dtypes import float32
+from rtch.dtypes import complex64, complex128, float32, float64
 from rtch.errors import AutogradError, DTypeError, FreedGraphError
 from rtch.ops.row import Op
 from rtch.tensor import Tensor, grad_mode, snapshot
@@ -20,6 +20,8 @@ from rtch.tensor import Tensor, grad_mode, snapshot
 _order = itertools.count(1)
 _new = object.__new__
 _retain = lib.rt_retain
+_FLOWS = frozenset((float32.code, float64.code))
+_COMPLEX = frozenset((complex64.code, complex128.code))
 
 # What a saved value is.
 _VALUE, _OUT, _SHAPE, _DTYPE = range(4)
@@ -102,7 +104,9 @@ def record(op: Op, out: Tensor, inputs: tuple[Any, ...], attrs: dict[str, Any] |
     """Enter a call into the graph, if this thread records and the op has a gradient for what it gave."""
     h = out._h
     dtype = h.dtype
-    if not op.grads or not grad_mode.enabled or dtype < float32.code:
+    if not op.grads or not grad_mode.enabled or dtype not in _FLOWS:
+        if dtype in _COMPLEX and op.grads and grad_mode.enabled:
+            raise AutogradError(f"{op.name}: gradients don't flow through complex values; use x.detach()", op=op.name)
         return None
     node = _new(Node)
     node.op = op

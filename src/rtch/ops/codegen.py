@@ -31,11 +31,19 @@ RAISES = {
     "empty": "ArgumentError: nothing to reduce.",
 }
 DTYPES = {
-    "NUMERIC": "int64, float32 or float64; the result has the promoted dtype",
-    "FLOAT": "any; the result is floating, float32 where no input is",
+    "NUMERIC": "integers, floating or complex; the result has the promoted dtype",
+    "REAL": "integers or floating; the result has the promoted dtype",
+    "FLOAT": "any; the result is floating or complex, float32 where no input is",
+    "REAL_FLOAT": "any but complex; the result is floating, float32 where no input is",
+    "ROUNDING": "integers or floating; the result has the same",
+    "COMPLEX": "any number; the result has the same",
+    "INTEGER": "integers; the result has the promoted dtype",
+    "BITWISE": "bool or integers; the result has the promoted dtype",
+    "LOGICAL": "any; the result is bool",
     "ANY": "any",
-    "SUM": "any; the result has the input's dtype, int64 for bool",
+    "SUM": "any; bool and integers give int64 or uint64, others the input's dtype",
 }
+ONE, TWO = (Kind.UNARY, Kind.PREDICATE), (Kind.BINARY, Kind.COMPARE)
 
 
 def _docstring(op: Op, lines: list[str], raises: list[str], indent: str) -> str:
@@ -49,10 +57,11 @@ def _docstring(op: Op, lines: list[str], raises: list[str], indent: str) -> str:
 
 def _function(op: Op) -> str:
     dtype = f"Dtype: {DTYPES[op.rule.name]}."
-    if op.kind is Kind.UNARY:
+    if op.kind in ONE:
+        dtype = "Dtype: any; the result is bool." if op.kind is Kind.PREDICATE else dtype
         doc = _docstring(op, ["Shape: (*) to (*).", dtype], ["dtype"], "    ")
         return f"def {op.name}(x: Operand, /) -> Tensor:\n{doc}    return unary({op.name.upper()}, x)\n"
-    if op.kind in (Kind.BINARY, Kind.COMPARE):
+    if op.kind in TWO:
         if op.kind is Kind.COMPARE:
             dtype = "Dtype: bool."
         shape = "Shape: x and y broadcast. A Python scalar takes the other operand's dtype."
@@ -73,7 +82,7 @@ def _function(op: Op) -> str:
     )
 
 
-def _generated(kinds: tuple[Kind, ...] = (Kind.UNARY, Kind.BINARY, Kind.COMPARE, Kind.REDUCE)) -> list[Op]:
+def _generated(kinds: tuple[Kind, ...] = (*ONE, *TWO, Kind.REDUCE)) -> list[Op]:
     return [op for op in OPS if op.kind in kinds]
 
 
@@ -101,7 +110,7 @@ __all__ = [
 {exports}
 ]
 
-Operand: TypeAlias = Tensor | float
+Operand: TypeAlias = Tensor | complex
 Axis: TypeAlias = int | tuple[int, ...] | None
 
 {constants}
@@ -117,12 +126,12 @@ for _name in __all__:
 def _methods() -> Iterator[str]:
     for op in OPS:
         constant = f"_{op.name.upper()}"
-        if op.operator and op.kind is Kind.UNARY:
+        if op.operator and op.kind in ONE:
             yield (
                 f"    def __{op.operator}__(self) -> Tensor:\n"
                 f'        """{op.summary}"""\n        return unary({constant}, self)\n'
             )
-        if op.operator and op.kind in (Kind.BINARY, Kind.COMPARE):
+        if op.operator and op.kind in TWO:
             ignore = "  # type: ignore[override]" if op.operator in ("eq", "ne") else ""
             yield (
                 f"    def __{op.operator}__(self, other: Any) -> Tensor:{ignore}\n"
@@ -149,7 +158,7 @@ def _methods() -> Iterator[str]:
                 f'        """{op.summary}"""\n'
                 "        return F.matmul(self, other) if isinstance(other, Tensor) else NotImplemented\n"
             )
-        if op.method and op.kind is Kind.UNARY:
+        if op.method and op.kind in ONE:
             yield (
                 f"    def {op.name}(self) -> Tensor:\n"
                 f'        """See `rtch.{op.name}`."""\n        return unary({constant}, self)\n'
@@ -165,7 +174,7 @@ def tensor(current: str) -> str:
     """The text of rtch/tensor.py with its generated part renewed."""
     before, rest = current.split(BEGIN)
     after = rest.split(END)[1]
-    names = [op for op in OPS if op.kind in (Kind.UNARY, Kind.BINARY, Kind.COMPARE, Kind.REDUCE)]
+    names = _generated()
     start, stop = "# begin generated ops\n", "# end generated ops\n"
     constants = "".join(f'_{op.name.upper()} = BY_NAME["{op.name}"]\n' for op in names)
     head, tail = before.split(start)[0], before.split(stop)[1]

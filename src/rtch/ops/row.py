@@ -44,20 +44,72 @@ class Kind(Enum):
     """How an op is called; one C entry, one loop shape and one public signature per kind."""
 
     UNARY = "unary"  # f(x), elementwise
+    PREDICATE = "predicate"  # f(x) -> bool, elementwise
     BINARY = "binary"  # f(x, y), elementwise with broadcasting
     COMPARE = "compare"  # f(x, y) -> bool, elementwise with broadcasting
     TERNARY = "ternary"  # where(condition, x, y)
     REDUCE = "reduce"  # f(x, axis, keepdims)
+    ARGREDUCE = "argreduce"  # f(x, axis, keepdims) -> int64, the position of the result of a reduction
+    SCAN = "scan"  # f(x, axis), a running reduction
     STRUCTURE = "structure"  # moves elements or changes the view; its function is written by hand
 
 
-class Rule(Enum):
-    """Which dtypes an op takes and what it gives."""
+_BOOL = ("bool",)
+_INTEGERS = ("i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64")
+_REALS = ("f32", "f64")
+_COMPLEX = ("c64", "c128")
 
-    NUMERIC = "numeric"  # int64, float32, float64 -> the same
-    FLOAT = "float"  # float32, float64 -> the same; bool and int64 become float32
-    ANY = "any"  # every dtype
-    SUM = "sum"  # as NUMERIC, bool becomes int64
+
+class Rule(Enum):
+    """Which dtypes an op takes and computes in: `computes` gives the loop that runs for a promoted dtype."""
+
+    NUMERIC = "numeric"  # integers, floating, complex
+    REAL = "real"  # integers, floating
+    FLOAT = "float"  # floating, complex; bool and integers become float32
+    REAL_FLOAT = "real float"  # floating; bool and integers become float32
+    ROUNDING = "rounding"  # floating; integers are themselves
+    COMPLEX = "complex"  # complex; integers and floating are themselves
+    INTEGER = "integer"  # integers
+    BITWISE = "bitwise"  # bool, integers
+    LOGICAL = "logical"  # any, as bool
+    ANY = "any"  # every computed dtype
+    SUM = "sum"  # as NUMERIC; bool and integers become int64 or uint64
+
+    @property
+    def loops(self) -> tuple[str, ...]:
+        """The dtypes, as in C, that a loop exists for."""
+        return {
+            Rule.NUMERIC: _INTEGERS + _REALS + _COMPLEX,
+            Rule.REAL: _INTEGERS + _REALS,
+            Rule.FLOAT: _REALS + _COMPLEX,
+            Rule.REAL_FLOAT: _REALS,
+            Rule.ROUNDING: _REALS,
+            Rule.COMPLEX: _COMPLEX,
+            Rule.INTEGER: _INTEGERS,
+            Rule.BITWISE: _BOOL + _INTEGERS,
+            Rule.LOGICAL: _BOOL,
+            Rule.ANY: _BOOL + _INTEGERS + _REALS + _COMPLEX,
+            Rule.SUM: ("i64", "u64", *_REALS, *_COMPLEX),
+        }[self]
+
+    def computes(self, dtype: str) -> str | None:
+        """The dtype that the op computes in; "same" where the result is the input; None where it is refused.
+
+        Args:
+            dtype: the promoted dtype of the inputs, as in C.
+        """
+        if dtype in self.loops:
+            return dtype
+        whole = dtype in _INTEGERS
+        if self is Rule.LOGICAL and dtype in _INTEGERS + _REALS + _COMPLEX:
+            return "bool"
+        if self in (Rule.FLOAT, Rule.REAL_FLOAT) and (whole or dtype == "bool"):
+            return "f32"
+        if (self is Rule.ROUNDING and whole) or (self is Rule.COMPLEX and (whole or dtype in _REALS)):
+            return "same"
+        if self is Rule.SUM and (whole or dtype == "bool"):
+            return "u64" if dtype[0] == "u" else "i64"
+        return None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +128,7 @@ class Op:
     method: bool
     in_place: bool = field(default=False, kw_only=True)  # whether there is an operator such as +=
     costly: bool = field(default=False, kw_only=True)  # tens of cycles an element: a second thread pays earlier
+    to_real: bool = field(default=False, kw_only=True)  # the result of a complex input is real
     reference: Callable[[], Any]
     domain: tuple[float, float]
     needs: tuple[tuple[str, ...], ...] = field(init=False)

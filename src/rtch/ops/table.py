@@ -17,10 +17,13 @@ BY_NAME: dict[str, Op] = {}
 
 _INPUTS = {
     Kind.UNARY: ("x",),
+    Kind.PREDICATE: ("x",),
     Kind.BINARY: ("x", "y"),
     Kind.COMPARE: ("x", "y"),
     Kind.TERNARY: ("condition", "x", "y"),
     Kind.REDUCE: ("x",),
+    Kind.ARGREDUCE: ("x",),
+    Kind.SCAN: ("x",),
     Kind.STRUCTURE: ("x",),
 }
 
@@ -52,6 +55,7 @@ def _row(
     method: bool = False,
     in_place: bool = False,
     costly: bool = False,
+    to_real: bool = False,
     reference: Callable[[], Any] | None = None,
     domain: tuple[float, float] = (-4.0, 4.0),
 ) -> Op:
@@ -68,6 +72,7 @@ def _row(
         method=method,
         in_place=in_place,
         costly=costly,
+        to_real=to_real,
         reference=reference or _numpy(name),
         domain=domain,
     )
@@ -77,6 +82,7 @@ def _row(
 
 
 # Elementwise, one input ------------------------------------------------------------------------------------------
+_row("positive", Kind.UNARY, Rule.NUMERIC, "+x.", lambda g: g, operator="pos")
 _row("negative", Kind.UNARY, Rule.NUMERIC, "-x.", lambda g: -g, operator="neg")
 _row(
     "abs",
@@ -84,13 +90,22 @@ _row(
     Rule.NUMERIC,
     "|x|.",
     lambda g, x: F.where(x > 0, g, F.where(x < 0, -g, 0)),
-    detail="The gradient at 0 is 0, as in PyTorch.",
+    detail="The gradient at 0 is 0, as in PyTorch. A complex x gives its magnitude, which is real.",
     operator="abs",
+    to_real=True,
+)
+_row(
+    "sign",
+    Kind.UNARY,
+    Rule.NUMERIC,
+    "-1, 0 or 1 as x is below, at or above 0; NaN of NaN; x / |x| of a complex x.",
+    lambda g: g * 0,
+    domain=(0.5, 4.0),
 )
 _row(
     "relu",
     Kind.UNARY,
-    Rule.NUMERIC,
+    Rule.REAL,
     "max(x, 0); NaN stays NaN.",
     lambda g, out: F.where(out <= 0, 0, g),
     detail="The gradient at 0 is 0, as in PyTorch.",
@@ -99,9 +114,19 @@ _row(
 )
 _row("square", Kind.UNARY, Rule.NUMERIC, "x * x.", lambda g, x: g * (x * 2), method=True)
 _row(
-    "sqrt",
+    "reciprocal",
     Kind.UNARY,
     Rule.FLOAT,
+    "1 / x.",
+    lambda g, out: -g * out * out,
+    method=True,
+    costly=True,
+    domain=(0.5, 4.0),
+)
+_row(
+    "sqrt",
+    Kind.UNARY,
+    Rule.REAL_FLOAT,
     "Square root, correctly rounded; NaN below zero.",
     lambda g, out: g / (out * 2),
     method=True,
@@ -111,13 +136,20 @@ _row(
 _row(
     "tanh",
     Kind.UNARY,
-    Rule.FLOAT,
+    Rule.REAL_FLOAT,
     "Hyperbolic tangent.",
     lambda g, out: g * (1 - out * out),
     detail="float32 is correctly rounded; float64 is within 1 ULP.",
     method=True,
     costly=True,
 )
+_row("conj", Kind.UNARY, Rule.COMPLEX, "The complex conjugate; a real x is itself.", lambda g: g)
+_row("bitwise_invert", Kind.UNARY, Rule.BITWISE, "Every bit of x flipped; not x for bool.", operator="invert")
+_row("logical_not", Kind.UNARY, Rule.LOGICAL, "not x; what is not 0 is true.")
+_row("isfinite", Kind.PREDICATE, Rule.FLOAT, "Whether x is neither infinite nor NaN.")
+_row("isinf", Kind.PREDICATE, Rule.FLOAT, "Whether x is an infinity.")
+_row("isnan", Kind.PREDICATE, Rule.FLOAT, "Whether x is NaN.")
+_row("signbit", Kind.PREDICATE, Rule.REAL_FLOAT, "Whether the sign bit of x is set, as it is for -0.")
 
 # Elementwise, two inputs -----------------------------------------------------------------------------------------
 _row("add", Kind.BINARY, Rule.NUMERIC, "x + y.", lambda g: g, lambda g: g, operator="add", in_place=True)
@@ -145,12 +177,56 @@ _row(
     costly=True,
     domain=(0.5, 4.0),
 )
+_row(
+    "maximum",
+    Kind.BINARY,
+    Rule.REAL,
+    "The larger of x and y; NaN if either is, and +0 is larger than -0.",
+    lambda g, x, y: F.share_between(g, x, y, x > y),
+    lambda g, x, y: F.share_between(g, x, y, x < y),
+    detail="Equal inputs get half of the gradient each.",
+)
+_row(
+    "minimum",
+    Kind.BINARY,
+    Rule.REAL,
+    "The smaller of x and y; NaN if either is, and -0 is smaller than +0.",
+    lambda g, x, y: F.share_between(g, x, y, x < y),
+    lambda g, x, y: F.share_between(g, x, y, x > y),
+    detail="Equal inputs get half of the gradient each.",
+)
+_row("bitwise_and", Kind.BINARY, Rule.BITWISE, "x & y, bit by bit.", operator="and", in_place=True)
+_row("bitwise_or", Kind.BINARY, Rule.BITWISE, "x | y, bit by bit.", operator="or", in_place=True)
+_row("bitwise_xor", Kind.BINARY, Rule.BITWISE, "x ^ y, bit by bit.", operator="xor", in_place=True)
+_row(
+    "bitwise_left_shift",
+    Kind.BINARY,
+    Rule.INTEGER,
+    "x << y.",
+    detail="Shifting by the width or more, or by less than 0, gives 0.",
+    operator="lshift",
+    in_place=True,
+    reference=_numpy("left_shift"),
+)
+_row(
+    "bitwise_right_shift",
+    Kind.BINARY,
+    Rule.INTEGER,
+    "x >> y, filled with the sign.",
+    detail="Shifting by the width or more, or by less than 0, leaves the sign alone: 0 or -1.",
+    operator="rshift",
+    in_place=True,
+    reference=_numpy("right_shift"),
+)
+_row("logical_and", Kind.BINARY, Rule.LOGICAL, "x and y; what is not 0 is true.")
+_row("logical_or", Kind.BINARY, Rule.LOGICAL, "x or y; what is not 0 is true.")
+_row("logical_xor", Kind.BINARY, Rule.LOGICAL, "Either x or y; what is not 0 is true.")
 _row("equal", Kind.COMPARE, Rule.ANY, "x == y.", operator="eq")
 _row("not_equal", Kind.COMPARE, Rule.ANY, "x != y.", operator="ne")
-_row("less", Kind.COMPARE, Rule.NUMERIC, "x < y.", operator="lt")
-_row("less_equal", Kind.COMPARE, Rule.NUMERIC, "x <= y.", operator="le")
-_row("greater", Kind.COMPARE, Rule.NUMERIC, "x > y.", operator="gt")
-_row("greater_equal", Kind.COMPARE, Rule.NUMERIC, "x >= y.", operator="ge")
+_row("less", Kind.COMPARE, Rule.REAL, "x < y.", operator="lt")
+_row("less_equal", Kind.COMPARE, Rule.REAL, "x <= y.", operator="le")
+_row("greater", Kind.COMPARE, Rule.REAL, "x > y.", operator="gt")
+_row("greater_equal", Kind.COMPARE, Rule.REAL, "x >= y.", operator="ge")
 _row(
     "where",
     Kind.TERNARY,
@@ -183,7 +259,7 @@ _row(
 _row(
     "max",
     Kind.REDUCE,
-    Rule.NUMERIC,
+    Rule.REAL,
     "Largest element over axes; NaN if there is one, and +0 is larger than -0.",
     lambda g, x, out, x_shape, axes, keepdims: F.share_ties(g, x, out, x_shape, axes, keepdims),
     detail="Ties share the gradient equally. An empty reduction is an error.",
@@ -192,7 +268,7 @@ _row(
 _row(
     "min",
     Kind.REDUCE,
-    Rule.NUMERIC,
+    Rule.REAL,
     "Smallest element over axes; NaN if there is one, and -0 is smaller than +0.",
     lambda g, x, out, x_shape, axes, keepdims: F.share_ties(g, x, out, x_shape, axes, keepdims),
     detail="Ties share the gradient equally. An empty reduction is an error.",

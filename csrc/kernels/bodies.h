@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * bodies.h: one line per elementwise op. A body is an expression over vectors of the dtype at hand; loops.h turns it
+ * into a loop over adjacent elements, over a repeated operand, and over any strides. Which dtypes an op has is the
+ * table's to say. Complex bodies stand in complex.c.
+ *
+ * Results are exact or correctly rounded, save the float64 functions (within 1 ULP; see their headers).
+ */
+#ifndef RTCH_BODIES_H
+#define RTCH_BODIES_H
+
+#include "order.h"
+#include "tanh.h"
+
+/* Unary: a is a vector. */
+#define BODY_positive(a) (a)
+#define BODY_negative(a) (-(a))
+#define BODY_abs(a) V_SELECT((a) <= V_SPLAT(0), V_SPLAT(0) - (a), a) /* 0 - -0 is +0 */
+#define BODY_sign(a)                       \
+    V_SELECT((a) > V_SPLAT(0), V_SPLAT(1), \
+             V_SELECT((a) < V_SPLAT(0), V_SPLAT(-1), V_SELECT((a) == V_SPLAT(0), V_SPLAT(0), a)))
+#define BODY_relu(a) V_SELECT((a) <= V_SPLAT(0), V_SPLAT(0), a)
+#define BODY_square(a) ((a) * (a))
+#define BODY_reciprocal(a) (V_SPLAT(1) / (a))
+#define BODY_sqrt(a) V_NAME(v_sqrt)(a)
+#define BODY_tanh(a) V_NAME(v_tanh)(a)
+#define BODY_bitwise_invert(a) V_INVERT(a)
+#define BODY_logical_not(a) ((a) ^ 1)
+
+/* Predicates: the result is a mask. */
+#define BODY_isnan(a) ((a) != (a))
+#define BODY_isinf(a) (((a) == V_SPLAT(__builtin_inf())) | ((a) == V_SPLAT(-__builtin_inf())))
+#define BODY_isfinite(a) ((a) - (a) == V_SPLAT(0))
+#define BODY_signbit(a) ((V_MASK)(a) < 0)
+
+/* Binary. */
+#define BODY_add(a, b) ((a) + (b))
+#define BODY_subtract(a, b) ((a) - (b))
+#define BODY_multiply(a, b) ((a) * (b))
+#define BODY_divide(a, b) ((a) / (b))
+#define BODY_maximum(a, b) V_NAME(v_maximum)(a, b)
+#define BODY_minimum(a, b) V_NAME(v_minimum)(a, b)
+#define BODY_bitwise_and(a, b) ((a) & (b))
+#define BODY_bitwise_or(a, b) ((a) | (b))
+#define BODY_bitwise_xor(a, b) ((a) ^ (b))
+#define BODY_bitwise_left_shift(a, b) V_NAME(v_left)(a, b)
+#define BODY_bitwise_right_shift(a, b) V_NAME(v_right)(a, b)
+#define BODY_logical_and(a, b) ((a) & (b))
+#define BODY_logical_or(a, b) ((a) | (b))
+#define BODY_logical_xor(a, b) ((a) ^ (b))
+
+/* Compare: the result is a mask. */
+#define BODY_equal(a, b) ((a) == (b))
+#define BODY_not_equal(a, b) ((a) != (b))
+#define BODY_less(a, b) ((a) < (b))
+#define BODY_less_equal(a, b) ((a) <= (b))
+#define BODY_greater(a, b) ((a) > (b))
+#define BODY_greater_equal(a, b) ((a) >= (b))
+
+/* Shifts by the width or more, or by a negative number, move every bit out; SIGN(a) is what fills from the left. */
+#define RT_ALL_SIGN(a) ((a) >> (8 * sizeof((a)[0]) - 1))
+#define RT_NO_SIGN(a) ((a) ^ (a))
+#define RT_SHIFT(D, T, UNSIGNED, SIGN)                                                             \
+    static inline v##D v_left_##D(v##D a, v##D b) {                                                \
+        const v##D inside = (v##D)((v##UNSIGNED)b < (uint8_t)(8 * sizeof(T)));                     \
+        return (v##D)((v##UNSIGNED)a << ((v##UNSIGNED)b & (uint8_t)(8 * sizeof(T) - 1))) & inside; \
+    }                                                                                              \
+    static inline v##D v_right_##D(v##D a, v##D b) {                                               \
+        const v##D inside = (v##D)((v##UNSIGNED)b < (uint8_t)(8 * sizeof(T)));                     \
+        return ((a >> (b & (T)(8 * sizeof(T) - 1))) & inside) | (SIGN(a) & ~inside);               \
+    }
+RT_SHIFT(i8, int8_t, u8, RT_ALL_SIGN)
+RT_SHIFT(i16, int16_t, u16, RT_ALL_SIGN)
+RT_SHIFT(i32, int32_t, u32, RT_ALL_SIGN)
+RT_SHIFT(i64, int64_t, u64, RT_ALL_SIGN)
+RT_SHIFT(u8, uint8_t, u8, RT_NO_SIGN)
+RT_SHIFT(u16, uint16_t, u16, RT_NO_SIGN)
+RT_SHIFT(u32, uint32_t, u32, RT_NO_SIGN)
+RT_SHIFT(u64, uint64_t, u64, RT_NO_SIGN)
+
+#endif
