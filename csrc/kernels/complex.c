@@ -34,7 +34,7 @@ static inline int is_inf(z a) {
     return __builtin_isinf(a.re) || __builtin_isinf(a.im);
 }
 
-/* x * 2^by for |by| < 2046, in two exact steps where the result is normal. */
+/* x * 2^by for -2046 < by <= 2046, in two steps that are exact where the result is normal; 0 below. */
 static inline double scaled(double x, int by) {
     const int half = by / 2;
     return x * rt_from_bits_f64((uint64_t)(1023 + half) << 52) * rt_from_bits_f64((uint64_t)(1023 + by - half) << 52);
@@ -70,13 +70,13 @@ static inline z multiply(z a, z b) {
     return make(times(a.re, b.re) - times(a.im, b.im), times(a.re, b.im) + times(a.im, b.re));
 }
 
-/* a conj(b) / |b|^2, b scaled to about 1 by a power of two, so that |b|^2 neither overflows nor vanishes. A zero divisor
-   gives infinities and NaN as a division of each part by it. */
+/* a conj(b) / |b|^2, both scaled to about 1 by powers of two, so that nothing overflows or vanishes on the way. A zero
+   divisor gives infinities and NaN as a division of each part by it. */
 static inline z divide(z a, z b) {
     if (b.im == 0) return make(a.re / b.re, a.im / b.re);
     if (is_inf(b) && !is_inf(a) && !is_nan(a)) return make(0, 0);
-    const int by = -exponent(b);
-    b = scaled_z(b, by);
+    const int of_a = exponent(a), of_b = exponent(b), by = of_a - of_b;
+    a = scaled_z(a, -of_a), b = scaled_z(b, -of_b);
     const double norm = times(b.re, b.re) + times(b.im, b.im);
     return make(scaled((times(a.re, b.re) + times(a.im, b.im)) / norm, by),
                 scaled((times(a.im, b.re) - times(a.re, b.im)) / norm, by));
