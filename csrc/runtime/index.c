@@ -4,12 +4,26 @@
 
 #include "runtime.h"
 
+/* The dtype of all parts together. Codes rise with the category (bool, integer, floating, complex), whose highest one
+   decides, so that the order of the parts does not matter. */
+static int promote_parts(int n, rt_tensor *const *parts) {
+    int dtype = RT_BOOL;
+    for (int code = RT_N_DTYPES - 1, found = 0; code >= 0; code--)
+        for (int i = 0; i < n; i++)
+            if (parts[i]->dtype == code) {
+                dtype = found ? rt_promote(dtype, code) : code;
+                found = 1;
+                if (dtype == RT_NONE) return RT_NONE;
+                break;
+            }
+    return dtype;
+}
+
 rt_tensor *rt_concat(int n, rt_tensor *const *parts, int axis) {
     if (n < 1) RT_FAIL(RT_ERR_ARGUMENT);
     const int ndim = parts[0]->ndim;
     if (axis < 0 || axis >= ndim) RT_FAIL(RT_ERR_DIMENSION);
     int64_t shape[RT_MAX_NDIM];
-    int dtype = parts[0]->dtype;
     memcpy(shape, rt_t_shape(parts[0]), sizeof(int64_t) * (size_t)ndim);
     shape[axis] = 0;
     for (int i = 0; i < n; i++) {
@@ -18,9 +32,9 @@ rt_tensor *rt_concat(int n, rt_tensor *const *parts, int axis) {
         for (int d = 0; d < ndim; d++)
             if (d != axis && s[d] != shape[d]) RT_FAIL(RT_ERR_BROADCAST);
         if (__builtin_add_overflow(shape[axis], s[axis], &shape[axis])) RT_FAIL(RT_ERR_SHAPE);
-        dtype = rt_promote(dtype, parts[i]->dtype);
-        if (dtype == RT_NONE) RT_FAIL(RT_ERR_DTYPE);
     }
+    const int dtype = promote_parts(n, parts);
+    if (dtype == RT_NONE) RT_FAIL(RT_ERR_DTYPE);
     rt_tensor *out = rt_new(dtype, ndim, shape);
     if (!out) return NULL;
     const rt_fenv fenv = rt_fenv_enter();

@@ -284,6 +284,8 @@ def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype
     """
     bounds = (0, start, step) if stop is None else (start, stop, step)
     first, last, step = (_scalar(v, "arange") for v in bounds)
+    if any(isinstance(v, complex) for v in (first, last, step)):
+        raise ArgumentError(f"arange: real numbers are needed; got {first}, {last}, {step}", argument=bounds)
     whole = all(isinstance(v, int) for v in (first, last, step))
     made = (int64 if whole else float32) if dtype is None else as_dtype(dtype)
     got = f"got {first}, {last}, {step}"

@@ -109,7 +109,7 @@ def as_dtype(value: object) -> DType:
         name = value.__name__.rstrip("_")
     found = BY_NAME.get(name) if isinstance(name, str) else None
     if found is None:
-        raise DTypeError(f"dtype: one of {', '.join(BY_NAME)} is needed; got {value!r:.80}", dtype=value)
+        raise DTypeError(f"dtype: one of {', '.join(BY_NAME)} is needed; got {value!r:.40}", dtype=value)
     return found
 
 
@@ -151,8 +151,9 @@ def result_dtype(*dtypes: DType) -> DType:
     Raises:
         DTypeError: uint64 meets a signed integer, which the standard leaves undefined.
     """
-    out = dtypes[0]
-    for dtype in dtypes[1:]:
+    first, *rest = sorted(dtypes, key=lambda dtype: dtype.code, reverse=True)  # the highest category decides
+    out = first
+    for dtype in rest:
         both = promote(out, dtype)
         if both is None:
             raise DTypeError(f"promotion: {out.name} and {dtype.name} have no common dtype; use astype", dtypes=dtypes)

@@ -627,7 +627,7 @@ class Tensor:
         dtype = self.dtype
         if dtype.kind == "f" and self._h.numel == 1:
             return [lib.rt_item_f64(self._h, 0)]
-        # Floating is widened by our own cast: the caller's floating-point mode, if it loses subnormals, must not matter.
+        # Floating is widened by our own cast: a caller's mode that loses subnormals must not matter.
         wide = {"b": bool_, "i": int64, "u": uint64, "f": float64, "c": complex128}[dtype.kind]
         h = lib.rt_cast(self._h, wide.code) if wide is not dtype else lib.rt_contiguous(self._h)
         if not h:

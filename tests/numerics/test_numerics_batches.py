@@ -23,11 +23,12 @@ def of_row(op: Op) -> Callable[[rtch.Tensor], rtch.Tensor]:
     function = getattr(rtch, op.name)
     if op.kind is Kind.REDUCE:
         return lambda x: function(x, axis=-1)
-    return function if op.kind is Kind.UNARY else lambda x: function(x, x[..., ::-1] * 0.75)
+    return function if len(op.inputs) == 1 else lambda x: function(x, x[..., ::-1] * 0.75)
 
 
+KINDS = (Kind.UNARY, Kind.PREDICATE, Kind.BINARY, Kind.COMPARE, Kind.REDUCE)
 ROWWISE: dict[str, Callable[[rtch.Tensor], rtch.Tensor]] = {
-    **{op.name: of_row(op) for op in OPS if op.kind in (Kind.UNARY, Kind.BINARY, Kind.COMPARE, Kind.REDUCE)},
+    **{op.name: of_row(op) for op in OPS if op.kind in KINDS and op.rule.computes("f32")},
     "where": lambda x: rtch.where(x > 0, x, -x),
     "matmul": lambda x: x @ WEIGHT[x.dtype.name],
     "matmul with a vector": lambda x: x @ WEIGHT[x.dtype.name][:, 0],

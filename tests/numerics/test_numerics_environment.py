@@ -114,7 +114,9 @@ def everything():
     for t in (x, y):
         calls = {Kind.UNARY: [(t,)], Kind.BINARY: [(t, 0.7), (0.1, t), (t, t[::-1])], Kind.REDUCE: [(t,), (t.T,)]}
         calls[Kind.COMPARE] = calls[Kind.BINARY]
-        out += [getattr(rtch, op.name)(*inputs) for op in OPS for inputs in calls.get(op.kind, [])]
+        calls[Kind.PREDICATE] = calls[Kind.UNARY]
+        ops = [op for op in OPS if op.rule.computes("f32")]
+        out += [getattr(rtch, op.name)(*inputs) for op in ops for inputs in calls.get(op.kind, [])]
         out += [t.sum(axis=1), t.mean(axis=0), t @ t.T, t[0] @ t[1]]
         out += [t.astype("float32"), t.astype("float64"), t.astype("int64"), rtch.where(t > 0, t, 1e-45)]
         copy = rtch.asarray(t, copy=True)

@@ -56,7 +56,7 @@ def taken(op: Op, dtype: str) -> str | None:
 
 
 def reference(op: Op, arrays: list[np.ndarray]) -> np.ndarray:
-    """What NumPy makes of the inputs once they have the dtype of the computation; of complex ones with more precision."""
+    """What NumPy makes of the inputs in the dtype of the computation; of complex ones with more precision."""
     computed = taken(op, promoted(*(a.dtype.name for a in arrays)))
     assert computed is not None
     wide = {"complex64": "complex128", "complex128": "clongdouble"}.get(computed, computed)

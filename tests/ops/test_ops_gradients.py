@@ -25,7 +25,7 @@ def leaf(op: Op, kind: str, shape: tuple[int, ...], seed: int) -> rtch.Tensor:
     """A float64 leaf of a layout class with values from the op's domain, no two alike, none near 0."""
     size = int(np.prod(dense(kind, shape)))
     low, high = op.domain
-    grid = np.linspace(low, high, 2 * size + 2)[1:-1:2] + 0.013 * (high - low) / (size + 1)
+    grid = np.linspace(low, high, 2 * size + 2)[1:-1:2] + (0.013 + 0.007 * seed) * (high - low) / (size + 1)
     a = np.random.default_rng(seed).permutation(grid[:size]).reshape(dense(kind, shape))
     return layout(kind, rtch.asarray(a), shape).requires_grad_()
 

@@ -65,7 +65,7 @@ def test_every_op_dtype_and_layout_class(op: Op, dtype: str, kind: str) -> None:
                 check(op, t, a, axis, keepdims)
 
 
-@given(pairs(special=False), st.data())
+@given(pairs(extremes=False), st.data())
 @settings(max_examples=80)
 @pytest.mark.filterwarnings("ignore:Mean of empty slice")
 def test_any_view_over_any_axes(pair: tuple[rtch.Tensor, np.ndarray], data: st.DataObject) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import rtch
 from rtch.errors import AllocationError, ArgumentError, DimensionError, DTypeError
-from tensor_draws import DTYPES, assert_same, awkward, pairs
+from tensor_draws import DTYPES, INTEGERS, assert_same, awkward, pairs
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_list_inside_itself_ends() -> None:
         rtch.asarray(endless)
 
 
-@pytest.mark.parametrize("obj", [None, "abc", b"ab", 1j, {}, iter([1]), range(3), object(), Fraction(1, 2)])
+@pytest.mark.parametrize("obj", [None, "abc", b"ab", {}, iter([1]), range(3), object(), Fraction(1, 2)])
 def test_what_holds_no_numbers(obj: Any) -> None:
     """Alone and as an element."""
     for value in (obj, [obj], [[1.0, obj]]):
@@ -67,7 +67,7 @@ def test_arrays_in_lists_are_not_numbers() -> None:
     """Only 0-d ones are."""
     assert rtch.asarray([np.array(1.5), rtch.asarray(2)]).tolist() == [1.5, 2.0]
     for value in (np.zeros((3, 3)), np.zeros(1), rtch.zeros((2, 2))):
-        with pytest.raises(ArgumentError, match=r"real numbers are needed; got \w+ of shape .*rtch.stack") as caught:
+        with pytest.raises(ArgumentError, match=r"numbers are needed; got \w+ of shape .*rtch.stack") as caught:
             rtch.asarray([value])
         assert "\n" not in str(caught.value)
 
@@ -92,11 +92,11 @@ def test_big_endian_arrays(dtype: str) -> None:
     assert_same(a, rtch.asarray(a.astype(a.dtype.newbyteorder(">"))))
 
 
-@pytest.mark.parametrize("dtype", ["int8", "int32", "uint8", "uint64", "f2", "longdouble", "c8", "<U3", "M8[s]", "O"])
-def test_dtypes_that_are_not_computed(dtype: str) -> None:
-    """A typed error on one line that lists the computed ones; rank beyond 32 likewise."""
+@pytest.mark.parametrize("dtype", ["longdouble", "clongdouble", "<U3", "M8[s]", "O"])
+def test_dtypes_that_there_are_not(dtype: str) -> None:
+    """A typed error on one line that lists what there is; rank beyond 32 likewise."""
     for source in (np.zeros(2, dtype), np.zeros((), dtype)):
-        with pytest.raises(DTypeError, match=r"^dtype: one of bool, int64, float32, float64 is needed; got "):
+        with pytest.raises(DTypeError, match=r"^dtype: one of bool, int8, .*complex128 is needed; got "):
             rtch.asarray(source)
     with pytest.raises(DimensionError, match=r"^asarray: "):
         rtch.asarray(np.zeros((1,) * 33))
@@ -109,13 +109,18 @@ def test_bools_from_outside_are_zero_or_one() -> None:
     assert rtch.asarray(strange).tobytes() == b"\0\1\1\1"
 
 
-@pytest.mark.parametrize("name", ["bool", "int64", "float32", "float64"])
+@pytest.mark.parametrize("name", DTYPES)
 def test_ways_to_name_a_dtype(name: str) -> None:
     """The object, its name, NumPy's dtype and NumPy's type."""
     for dtype in (DTYPES[name], name, np.dtype(name), np.dtype(name).type):
         assert rtch.zeros(1, dtype=dtype).dtype is DTYPES[name]
-    assert [rtch.zeros(1, dtype=t).dtype.name for t in (bool, int, float)] == ["bool", "int64", "float32"]
-    for bad in ("float16", "", None, [1], 3, object, np.int32, "bool_x"):
+    assert [rtch.zeros(1, dtype=t).dtype.name for t in (bool, int, float, complex)] == [
+        "bool",
+        "int64",
+        "float32",
+        "complex64",
+    ]
+    for bad in ("float128", "", None, [1], 3, object, np.longdouble, "bool_x"):
         with pytest.raises(DTypeError, match=r"^dtype: one of "):
             rtch.dtypes.as_dtype(bad)
 
@@ -131,8 +136,23 @@ def test_asarray_with_dtype() -> None:
         with pytest.raises(DTypeError, match=r"int64"):
             rtch.asarray(value, dtype="int64")
     for value in (2**63, [-(2**63) - 1], 1e300, [1e300]):
-        with pytest.raises(ArgumentError, match=r"64 bits"):
+        with pytest.raises(ArgumentError, match=r"int64 holds -9223372036854775808 to 9223372036854775807; got"):
             rtch.asarray(value, dtype="int64")
+    for dtype in INTEGERS:
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+        assert rtch.asarray([low, high], dtype=dtype).tolist() == [low, high]
+        for value in (low - 1, high + 1):
+            for make in (
+                rtch.asarray,
+                lambda v, dtype: rtch.asarray([v], dtype=dtype),
+                lambda v, dtype: rtch.full(2, v, dtype=dtype),
+            ):
+                with pytest.raises(ArgumentError, match=rf"{dtype} holds {low} to {high}; got {value}"):
+                    make(value, dtype=dtype)
+    assert rtch.asarray([1j, 2, True], dtype="complex128").tolist() == [1j, 2, 1]
+    for value in (1j, [1j]):
+        with pytest.raises(DTypeError, match=r"complex"):
+            rtch.asarray(value, dtype="float64")
     for value in (2**2000, [2**2000]):
         with pytest.raises(ArgumentError, match=r"too large for a float"):
             rtch.asarray(value, dtype="float64")
@@ -185,18 +205,19 @@ def test_filled() -> None:
             assert_same(expected, rtch.empty(shape, dtype=dtype))
             assert_same(expected + np.ones((), expected.dtype), rtch.ones(shape, dtype=dtype))
     assert [rtch.full(2, v).dtype.name for v in (True, 1, 1.0, np.int32(1))] == ["bool", "int64", "float32", "int64"]
+    assert rtch.full(2, 1j).dtype is rtch.complex64
     assert_same(np.full((2, 2), -0.0, "float64"), rtch.full((2, 2), -0.0, dtype="float64"))
     x = rtch.asarray([[1, 2, 3]])
     assert_same(np.full((1, 3), 7), rtch.full_like(x, 7))
     assert_same(np.zeros((1, 3), "float64"), rtch.zeros_like(x, dtype="float64"))
     assert_same(np.ones((1, 3), "int64"), rtch.ones_like(x))
-    for bad in (None, "a", 1j, np.zeros(2), [1]):
+    for bad in (None, "a", np.zeros(2), [1]):
         with pytest.raises(ArgumentError, match=r"^full: "):
             rtch.full(2, bad)
     for bad_int in (0.5, math.nan, math.inf):
-        with pytest.raises(DTypeError, match=r"^full: a fraction does not fit"):
+        with pytest.raises(DTypeError, match=r"^full: .* does not fit in int64"):
             rtch.full(2, bad_int, dtype="int64")
-    with pytest.raises(ArgumentError, match=r"^full: an integer of 64 bits"):
+    with pytest.raises(ArgumentError, match=r"^full: int64 holds"):
         rtch.full(2, 2**63)
     for function in (rtch.zeros_like, rtch.ones_like, lambda x: rtch.full_like(x, 1)):
         with pytest.raises(DTypeError, match=r"_like: a Tensor is needed; got list"):
