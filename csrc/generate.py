@@ -32,6 +32,10 @@ def _promoted(a: int, b: int) -> int:
     return NONE if found is None else found.code
 
 
+def _table(rows: list[list[int]]) -> str:
+    return "    {" + ", \\\n     ".join("{" + ", ".join(map(str, row)) + "}" for row in rows) + "}"
+
+
 def _info(op: Op) -> str:
     return f"X({op.name.upper()}, RT_KIND_{op.kind.name}, RT_RULE_{op.rule.name}, {int(op.costly)}, {int(op.to_real)})"
 
@@ -69,23 +73,22 @@ def header() -> str:
         "/* RT_DTYPES(X): X(name, CODE) */",
         "#define RT_DTYPES(X) " + " ".join(f"X({dtype.short}, RT_{dtype.short.upper()})" for dtype in ALL),
         "",
-        "/* The dtype that a rule computes in for a promoted dtype; RT_NONE: refused; RT_SAME: the input is the result. */",
+        "/* What a rule computes in for a promoted dtype; RT_NONE: refused; RT_SAME: the input is the result. */",
         f"#define RT_NONE {NONE}",
         f"#define RT_SAME ({SAME})",
         "#define RT_COMPUTES \\",
-        "    {" + ", \\\n     ".join("{" + ", ".join(str(_computes(r, d.short)) for d in ALL) + "}" for r in Rule) + "}",
+        _table([[_computes(rule, dtype.short) for dtype in ALL] for rule in Rule]),
         "",
         "/* The dtype of two operands together, or RT_NONE. */",
         "#define RT_PROMOTED \\",
-        "    {" + ", \\\n     ".join("{" + ", ".join(str(_promoted(a, b)) for b in range(n)) + "}" for a in range(n)) + "}",
+        _table([[_promoted(a, b) for b in range(n)] for a in range(n)]),
         "",
-        "/* RT_<KIND>_<DTYPE>(X): X(name, NAME) for every op of the kind with a loop for the dtype; TO_REAL: complex to real. */",
+        "/* RT_<KIND>_<DTYPE>(X): X(name, NAME) for every op of the kind with a loop for the dtype; */",
+        "/* RT_TO_REAL_<DTYPE>(X): the unary ones from complex to real. */",
     ]
     for kind in LISTED:
-        for dtype in ALL:
-            lines.append(_list(kind.name, dtype, [op for op in OPS if op.kind is kind and not _is_to_real(op, dtype)]))
-    for dtype in ALL:
-        lines.append(_list("TO_REAL", dtype, [op for op in OPS if _is_to_real(op, dtype)]))
+        lines += [_list(kind.name, d, [op for op in OPS if op.kind is kind and not _is_to_real(op, d)]) for d in ALL]
+    lines += [_list("TO_REAL", d, [op for op in OPS if _is_to_real(op, d)]) for d in ALL]
     lines += ["", "#endif", ""]
     return "\n".join(lines)
 

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -181,12 +182,18 @@ def tensor(current: str) -> str:
     return head + start + constants + stop + tail + BEGIN + "\n".join(_methods()) + "\n" + END + after
 
 
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    """Sorts int8 before int16, as the linter does."""
+    parts = re.split(r"(\d+)", name)
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+
+
 def stub() -> str:
     """The text of rtch/__init__.pyi."""
     package = vars(importlib.import_module("rtch"))  # the stub, which type checkers read, lacks these two
     lines = [HEADER.rstrip(), f"# {NOTICE}", ""]
     lines += [f"from rtch import {name} as {name}" for name in sorted(package["_MODULES"])]
-    names = {home: sorted(names) for home, names in package["_HOMES"].items()}
+    names = {home: sorted(names, key=_natural) for home, names in package["_HOMES"].items()}
     names["rtch.functions"] = sorted([*(op.name for op in _generated()), "where"])
     for home in sorted(names):
         lines += [f"from {home} import {name} as {name}" for name in names[home]]
