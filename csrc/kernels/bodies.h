@@ -10,7 +10,7 @@
 #define RTCH_BODIES_H
 
 #include "order.h"
-#include "tanh.h"
+#include "math/hyperbolic.h"
 
 /* Unary: a is a vector. */
 #define BODY_positive(a) (a)
@@ -23,7 +23,18 @@
 #define BODY_square(a) ((a) * (a))
 #define BODY_reciprocal(a) (V_SPLAT(1) / (a))
 #define BODY_sqrt(a) V_NAME(v_sqrt)(a)
+#define BODY_exp(a) V_NAME(v_exp)(a)
+#define BODY_expm1(a) V_NAME(v_expm1)(a)
+#define BODY_log(a) V_NAME(v_log)(a)
+#define BODY_log1p(a) V_NAME(v_log1p)(a)
+#define BODY_log2(a) V_NAME(v_log2)(a)
+#define BODY_log10(a) V_NAME(v_log10)(a)
+#define BODY_sinh(a) V_NAME(v_sinh)(a)
+#define BODY_cosh(a) V_NAME(v_cosh)(a)
 #define BODY_tanh(a) V_NAME(v_tanh)(a)
+#define BODY_asinh(a) V_NAME(v_asinh)(a)
+#define BODY_acosh(a) V_NAME(v_acosh)(a)
+#define BODY_atanh(a) V_NAME(v_atanh)(a)
 #define BODY_bitwise_invert(a) V_INVERT(a)
 #define BODY_logical_not(a) ((a) ^ 1)
 

@@ -10,3 +10,15 @@
 #define v_sqrt_f64(a) ((vf64)_mm512_sqrt_pd((__m512d)(a)))
 #define v_fma_f32(a, b, c) ((vf32)_mm512_fmadd_ps((__m512)(a), (__m512)(b), (__m512)(c)))
 #define v_fma_f64(a, b, c) ((vf64)_mm512_fmadd_pd((__m512d)(a), (__m512d)(b), (__m512d)(c)))
+#define v_min_f32(a, b) ((vf32)_mm512_min_ps((__m512)(a), (__m512)(b)))
+#define v_min_f64(a, b) ((vf64)_mm512_min_pd((__m512d)(a), (__m512d)(b)))
+#define v_any_i32(mask) (_mm512_test_epi32_mask((__m512i)(mask), (__m512i)(mask)) != 0)
+#define v_any_i64(mask) (_mm512_test_epi64_mask((__m512i)(mask), (__m512i)(mask)) != 0)
+#define v_max_f32(a, b) ((vf32)_mm512_max_ps((__m512)(a), (__m512)(b)))
+#define v_max_f64(a, b) ((vf64)_mm512_max_pd((__m512d)(a), (__m512d)(b)))
+#define v_low_f64(a) ((vf64)_mm512_cvtps_pd(_mm512_castps512_ps256((__m512)(a))))
+#define v_high_f64(a) ((vf64)_mm512_cvtps_pd(_mm512_extractf32x8_ps((__m512)(a), 1)))
+#define v_narrow_f32(low, high)                                                        \
+    ((vf32)_mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps((__m512d)(low))), \
+                              _mm512_cvtpd_ps((__m512d)(high)), 1))
+#define v_low_words(a, b) ((vi32)_mm512_shuffle_ps((__m512)(a), (__m512)(b), 0x88))

@@ -29,3 +29,29 @@ static inline v_baseline_f64 v_fma_f64(v_baseline_f64 a, v_baseline_f64 b, v_bas
     for (int i = 0; i < 2; i++) c[i] = rt_fma_f64(a[i], b[i], c[i]);
     return c;
 }
+
+#define v_min_f32(a, b) v_select_f32((a) < (b), a, b)
+#define v_min_f64(a, b) v_select_f64((a) < (b), a, b)
+#define v_any_i32(mask) v_any_i64((vi64)(mask))
+#define v_any_i64(mask) ((((vi64)(mask))[0] | ((vi64)(mask))[1]) != 0)
+#define v_max_f32(a, b) v_select_f32((a) > (b), a, b)
+#define v_max_f64(a, b) v_select_f64((a) > (b), a, b)
+
+static inline v_baseline_f64 v_low_f64(v_baseline_f32 a) {
+    return (v_baseline_f64){a[0], a[1]};
+}
+
+static inline v_baseline_f64 v_high_f64(v_baseline_f32 a) {
+    return (v_baseline_f64){a[2], a[3]};
+}
+
+static inline v_baseline_f32 v_narrow_f32(v_baseline_f64 low, v_baseline_f64 high) {
+    return (v_baseline_f32){(float)low[0], (float)low[1], (float)high[0], (float)high[1]};
+}
+
+typedef int32_t v_baseline_i32 __attribute__((vector_size(16)));
+
+static inline v_baseline_i32 v_low_words(v_baseline_f64 a, v_baseline_f64 b) {
+    const v_baseline_i32 c = (v_baseline_i32)a, d = (v_baseline_i32)b;
+    return (v_baseline_i32){c[0], c[2], d[0], d[2]};
+}

@@ -8,6 +8,12 @@
  *   RT_VBYTES              bytes in a vector
  *   v_sqrt_f32 v_sqrt_f64  correctly rounded square root
  *   v_fma_f32  v_fma_f64   a * b + c, rounded once; exact on every instruction set
+ *   v_min_f32  v_min_f64   a < b ? a : b, so that b passes where either is NaN
+ *   v_max_f32  v_max_f64   a > b ? a : b, likewise
+ *   v_any_i32  v_any_i64   whether any lane of a mask is set
+ *   v_low_f64 v_high_f64   the lower or upper half of a vector of float32 as float64
+ *   v_narrow_f32           two vectors of float64, rounded to one of float32
+ *   v_low_words            the lower 32 bits of every lane of two vectors of float64, in any order
  *   RT_MR RT_NV            rows and vectors of the matmul tile
  *
  * A kernel object is compiled once per instruction set with its own flags, so everything here is static
@@ -53,14 +59,6 @@ RT_VECTOR(u16, uint16_t)
 RT_VECTOR(u32, uint32_t)
 RT_VECTOR(u64, uint64_t)
 
-/* Half a vector of floats: what converts to one vector of doubles. */
-typedef float vf32_half __attribute__((vector_size(RT_VBYTES / 2)));
-
-typedef union {
-    vf32 whole;
-    vf32_half half[2];
-} vf32_halves;
-
 /* v_splat_D(x): x in every lane. v_select_D(mask, a, b): a where the mask, which a comparison gives, is set. */
 #define RT_SELECT(D, T, MASK)                                       \
     static inline v##D v_splat_##D(T x) {                           \
@@ -79,5 +77,46 @@ RT_SELECT(u8, uint8_t, i8)
 RT_SELECT(u16, uint16_t, i16)
 RT_SELECT(u32, uint32_t, i32)
 RT_SELECT(u64, uint64_t, i64)
+
+/* Clears the sign; of a zero and of a NaN too. */
+static inline vf64 v_abs_f64(vf64 x) {
+    return (vf64)((vi64)x & INT64_MAX);
+}
+
+static inline vf32 v_abs_f32(vf32 x) {
+    return (vf32)((vi32)x & INT32_MAX);
+}
+
+/* Gives the magnitude x, whose own sign is +, the sign of y. */
+static inline vf64 v_with_sign_f64(vf64 x, vf64 y) {
+    return (vf64)((vi64)x | ((vi64)y & INT64_MIN));
+}
+
+static inline vf32 v_with_sign_f32(vf32 x, vf32 y) {
+    return (vf32)((vi32)x | ((vi32)y & INT32_MIN));
+}
+
+/* A function for lanes that hardly ever occur: kept out of the loop that asks for it. */
+#define V_RARE __attribute__((noinline, cold, unused)) static
+
+/* Whether each of these float64 lies midway between two normal float32, in the order of v_low_words. */
+static inline vi32 v_are_midway(vf64 a, vf64 b) {
+    return (v_low_words(a, b) << 3) == v_splat_i32(INT32_MIN);
+}
+
+/* Defines name(x) as f of the two halves of x in float64, rounded to float32. */
+#define V_DEFINE_BY_HALVES(name, f)                             \
+    static inline vf32 name(vf32 x) {                           \
+        return v_narrow_f32(f(v_low_f64(x)), f(v_high_f64(x))); \
+    }
+
+/* The same where f is right but for results that it rounds to midway between two floats, and for the lanes of the mask
+ * `special` of x. A vector that has either is left to rare(x). */
+#define V_DEFINE_BY_HALVES_OR_RARE(name, f, special, rare)                                    \
+    static inline vf32 name(vf32 x) {                                                         \
+        const vf64 y0 = f(v_low_f64(x)), y1 = f(v_high_f64(x));                               \
+        if (__builtin_expect(v_any_i32(v_are_midway(y0, y1) | (special)), 0)) return rare(x); \
+        return v_narrow_f32(y0, y1);                                                          \
+    }
 
 #endif

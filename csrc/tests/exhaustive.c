@@ -63,7 +63,7 @@ static const struct {
     const char *name;
     int op, kind, rule;
 } ops[] = {
-#define X(NAME, kind, rule, costly) {#NAME, RT_OP_##NAME, kind, rule},
+#define X(NAME, kind, rule, ...) {#NAME, RT_OP_##NAME, kind, rule},
     RT_OP_INFO(X)
 #undef X
 };
@@ -164,7 +164,7 @@ int main(int argc, char **argv) {
     const int all = argc > 1 && strcmp(argv[1], "all") == 0;
     int status = 0, found = 0;
     for (size_t i = 0; argc > 1 && step && i < sizeof(ops) / sizeof(ops[0]); i++) {
-        const int listed = all ? ops[i].kind == RT_KIND_UNARY && ops[i].rule == RT_RULE_FLOAT
+        const int listed = all ? ops[i].kind == RT_KIND_UNARY && ops[i].rule == RT_RULE_REAL_FLOAT
                                : strcasecmp(argv[1], ops[i].name) == 0 && ops[i].kind == RT_KIND_UNARY;
         if (!listed) continue;
         found = 1;

@@ -14,7 +14,10 @@ from rtch.tensor import Tensor, binary, reduce, unary, where
 
 __all__ = [
     "abs",
+    "acosh",
     "add",
+    "asinh",
+    "atanh",
     "bitwise_and",
     "bitwise_invert",
     "bitwise_left_shift",
@@ -22,8 +25,11 @@ __all__ = [
     "bitwise_right_shift",
     "bitwise_xor",
     "conj",
+    "cosh",
     "divide",
     "equal",
+    "exp",
+    "expm1",
     "greater",
     "greater_equal",
     "isfinite",
@@ -31,6 +37,10 @@ __all__ = [
     "isnan",
     "less",
     "less_equal",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -48,6 +58,7 @@ __all__ = [
     "relu",
     "sign",
     "signbit",
+    "sinh",
     "sqrt",
     "square",
     "subtract",
@@ -67,7 +78,18 @@ RELU = BY_NAME["relu"]
 SQUARE = BY_NAME["square"]
 RECIPROCAL = BY_NAME["reciprocal"]
 SQRT = BY_NAME["sqrt"]
+EXP = BY_NAME["exp"]
+EXPM1 = BY_NAME["expm1"]
+LOG = BY_NAME["log"]
+LOG1P = BY_NAME["log1p"]
+LOG2 = BY_NAME["log2"]
+LOG10 = BY_NAME["log10"]
+SINH = BY_NAME["sinh"]
+COSH = BY_NAME["cosh"]
 TANH = BY_NAME["tanh"]
+ASINH = BY_NAME["asinh"]
+ACOSH = BY_NAME["acosh"]
+ATANH = BY_NAME["atanh"]
 CONJ = BY_NAME["conj"]
 BITWISE_INVERT = BY_NAME["bitwise_invert"]
 LOGICAL_NOT = BY_NAME["logical_not"]
@@ -201,6 +223,118 @@ def sqrt(x: Operand, /) -> Tensor:
     return unary(SQRT, x)
 
 
+def exp(x: Operand, /) -> Tensor:
+    """e to the power x.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(EXP, x)
+
+
+def expm1(x: Operand, /) -> Tensor:
+    """e to the power x, less 1; accurate near 0.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(EXPM1, x)
+
+
+def log(x: Operand, /) -> Tensor:
+    """Natural logarithm; -inf at 0, NaN below.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(LOG, x)
+
+
+def log1p(x: Operand, /) -> Tensor:
+    """Natural logarithm of 1 + x; accurate near 0.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(LOG1P, x)
+
+
+def log2(x: Operand, /) -> Tensor:
+    """Logarithm to base 2.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(LOG2, x)
+
+
+def log10(x: Operand, /) -> Tensor:
+    """Logarithm to base 10.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(LOG10, x)
+
+
+def sinh(x: Operand, /) -> Tensor:
+    """Hyperbolic sine.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(SINH, x)
+
+
+def cosh(x: Operand, /) -> Tensor:
+    """Hyperbolic cosine.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(COSH, x)
+
+
 def tanh(x: Operand, /) -> Tensor:
     """Hyperbolic tangent.
 
@@ -213,6 +347,48 @@ def tanh(x: Operand, /) -> Tensor:
         DTypeError: a dtype that the op does not take.
     """
     return unary(TANH, x)
+
+
+def asinh(x: Operand, /) -> Tensor:
+    """Inverse hyperbolic sine.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(ASINH, x)
+
+
+def acosh(x: Operand, /) -> Tensor:
+    """Inverse hyperbolic cosine; NaN below 1.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(ACOSH, x)
+
+
+def atanh(x: Operand, /) -> Tensor:
+    """Inverse hyperbolic tangent; NaN beyond -1 and 1.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(ATANH, x)
 
 
 def conj(x: Operand, /) -> Tensor:

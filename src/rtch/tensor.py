@@ -51,7 +51,18 @@ _RELU = BY_NAME["relu"]
 _SQUARE = BY_NAME["square"]
 _RECIPROCAL = BY_NAME["reciprocal"]
 _SQRT = BY_NAME["sqrt"]
+_EXP = BY_NAME["exp"]
+_EXPM1 = BY_NAME["expm1"]
+_LOG = BY_NAME["log"]
+_LOG1P = BY_NAME["log1p"]
+_LOG2 = BY_NAME["log2"]
+_LOG10 = BY_NAME["log10"]
+_SINH = BY_NAME["sinh"]
+_COSH = BY_NAME["cosh"]
 _TANH = BY_NAME["tanh"]
+_ASINH = BY_NAME["asinh"]
+_ACOSH = BY_NAME["acosh"]
+_ATANH = BY_NAME["atanh"]
 _CONJ = BY_NAME["conj"]
 _BITWISE_INVERT = BY_NAME["bitwise_invert"]
 _LOGICAL_NOT = BY_NAME["logical_not"]
@@ -862,9 +873,53 @@ class Tensor:
         """See `rtch.sqrt`."""
         return unary(_SQRT, self)
 
+    def exp(self) -> Tensor:
+        """See `rtch.exp`."""
+        return unary(_EXP, self)
+
+    def expm1(self) -> Tensor:
+        """See `rtch.expm1`."""
+        return unary(_EXPM1, self)
+
+    def log(self) -> Tensor:
+        """See `rtch.log`."""
+        return unary(_LOG, self)
+
+    def log1p(self) -> Tensor:
+        """See `rtch.log1p`."""
+        return unary(_LOG1P, self)
+
+    def log2(self) -> Tensor:
+        """See `rtch.log2`."""
+        return unary(_LOG2, self)
+
+    def log10(self) -> Tensor:
+        """See `rtch.log10`."""
+        return unary(_LOG10, self)
+
+    def sinh(self) -> Tensor:
+        """See `rtch.sinh`."""
+        return unary(_SINH, self)
+
+    def cosh(self) -> Tensor:
+        """See `rtch.cosh`."""
+        return unary(_COSH, self)
+
     def tanh(self) -> Tensor:
         """See `rtch.tanh`."""
         return unary(_TANH, self)
+
+    def asinh(self) -> Tensor:
+        """See `rtch.asinh`."""
+        return unary(_ASINH, self)
+
+    def acosh(self) -> Tensor:
+        """See `rtch.acosh`."""
+        return unary(_ACOSH, self)
+
+    def atanh(self) -> Tensor:
+        """See `rtch.atanh`."""
+        return unary(_ATANH, self)
 
     def __invert__(self) -> Tensor:
         """Every bit of x flipped; not x for bool."""

@@ -133,15 +133,132 @@ _row(
     costly=True,
     domain=(0.05, 9.0),
 )
+_FUNCTION = "float32 is correctly rounded; float64 is within 1 ULP."
+_row(
+    "exp",
+    Kind.UNARY,
+    Rule.REAL_FLOAT,
+    "e to the power x.",
+    lambda g, out: g * out,
+    detail=_FUNCTION,
+    method=True,
+    costly=True,
+)
+_row(
+    "expm1",
+    Kind.UNARY,
+    Rule.REAL_FLOAT,
+    "e to the power x, less 1; accurate near 0.",
+    lambda g, out: g * (out + 1),
+    detail=_FUNCTION,
+    method=True,
+    costly=True,
+)
+_row(
+    "log",
+    Kind.UNARY,
+    Rule.REAL_FLOAT,
+    "Natural logarithm; -inf at 0, NaN below.",
+    lambda g, x: g / x,
+    detail=_FUNCTION,
+    method=True,
+    costly=True,
+    domain=(0.05, 9.0),
+)
+_row(
+    "log1p",
+    Kind.UNARY,
+    Rule.REAL_FLOAT,
+    "Natural logarithm of 1 + x; accurate near 0.",
+    lambda g, x: g / (x + 1),
+    detail=_FUNCTION,
+    method=True,
+    costly=True,
+    domain=(-0.9, 9.0),
+)
+_row(
+    "log2",
+    Kind.UNARY,
+    Rule.REAL_FLOAT,
+    "Logarithm to base 2.",
+    lambda g, x: g / (x * 0.6931471805599453),
+    detail=_FUNCTION,
+    method=True,
+    costly=True,
+    domain=(0.05, 9.0),
+)
+_row(
+    "log10",
+    Kind.UNARY,
+    Rule.REAL_FLOAT,
+    "Logarithm to base 10.",
+    lambda g, x: g / (x * 2.302585092994046),
+    detail=_FUNCTION,
+    method=True,
+    costly=True,
+    domain=(0.05, 9.0),
+)
+_row(
+    "sinh",
+    Kind.UNARY,
+    Rule.REAL_FLOAT,
+    "Hyperbolic sine.",
+    lambda g, x: g * F.cosh(x),
+    detail=_FUNCTION,
+    method=True,
+    costly=True,
+)
+_row(
+    "cosh",
+    Kind.UNARY,
+    Rule.REAL_FLOAT,
+    "Hyperbolic cosine.",
+    lambda g, x: g * F.sinh(x),
+    detail=_FUNCTION,
+    method=True,
+    costly=True,
+)
 _row(
     "tanh",
     Kind.UNARY,
     Rule.REAL_FLOAT,
     "Hyperbolic tangent.",
     lambda g, out: g * (1 - out * out),
-    detail="float32 is correctly rounded; float64 is within 1 ULP.",
+    detail=_FUNCTION,
     method=True,
     costly=True,
+)
+_row(
+    "asinh",
+    Kind.UNARY,
+    Rule.REAL_FLOAT,
+    "Inverse hyperbolic sine.",
+    lambda g, x: g / F.sqrt(x * x + 1),
+    detail=_FUNCTION,
+    method=True,
+    costly=True,
+)
+_row(
+    "acosh",
+    Kind.UNARY,
+    Rule.REAL_FLOAT,
+    "Inverse hyperbolic cosine; NaN below 1.",
+    lambda g, x: g / (F.sqrt(x - 1) * F.sqrt(x + 1)),
+    detail=_FUNCTION,
+    method=True,
+    costly=True,
+    domain=(1.1, 9.0),
+)
+_row(
+    "atanh",
+    Kind.UNARY,
+    Rule.REAL_FLOAT,
+    "Inverse hyperbolic tangent; NaN beyond -1 and 1.",
+    lambda g, x: g / ((1 - x) * (1 + x)),
+    detail=_FUNCTION,
+    method=True,
+    costly=True,
+    domain=(-0.9, 0.9),
 )
 _row("conj", Kind.UNARY, Rule.COMPLEX, "The complex conjugate; a real x is itself.", lambda g: g)
 _row("bitwise_invert", Kind.UNARY, Rule.BITWISE, "Every bit of x flipped; not x for bool.", operator="invert")
