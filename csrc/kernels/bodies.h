@@ -11,6 +11,9 @@
 
 #include "order.h"
 #include "math/hyperbolic.h"
+#include "math/hypot.h"
+#include "math/logaddexp.h"
+#include "math/pow.h"
 
 /* Unary: a is a vector. */
 #define BODY_positive(a) (a)
@@ -49,6 +52,9 @@
 #define BODY_subtract(a, b) ((a) - (b))
 #define BODY_multiply(a, b) ((a) * (b))
 #define BODY_divide(a, b) ((a) / (b))
+#define BODY_pow(a, b) V_NAME(v_pow)(a, b)
+#define BODY_hypot(a, b) V_NAME(v_hypot)(a, b)
+#define BODY_logaddexp(a, b) V_NAME(v_logaddexp)(a, b)
 #define BODY_maximum(a, b) V_NAME(v_maximum)(a, b)
 #define BODY_minimum(a, b) V_NAME(v_minimum)(a, b)
 #define BODY_bitwise_and(a, b) ((a) & (b))

@@ -62,6 +62,7 @@ from rtch.functions import exp as exp
 from rtch.functions import expm1 as expm1
 from rtch.functions import greater as greater
 from rtch.functions import greater_equal as greater_equal
+from rtch.functions import hypot as hypot
 from rtch.functions import isfinite as isfinite
 from rtch.functions import isinf as isinf
 from rtch.functions import isnan as isnan
@@ -71,6 +72,7 @@ from rtch.functions import log as log
 from rtch.functions import log10 as log10
 from rtch.functions import log1p as log1p
 from rtch.functions import log2 as log2
+from rtch.functions import logaddexp as logaddexp
 from rtch.functions import logical_and as logical_and
 from rtch.functions import logical_not as logical_not
 from rtch.functions import logical_or as logical_or
@@ -84,6 +86,7 @@ from rtch.functions import multiply as multiply
 from rtch.functions import negative as negative
 from rtch.functions import not_equal as not_equal
 from rtch.functions import positive as positive
+from rtch.functions import pow as pow
 from rtch.functions import reciprocal as reciprocal
 from rtch.functions import relu as relu
 from rtch.functions import sign as sign

@@ -32,6 +32,7 @@ __all__ = [
     "expm1",
     "greater",
     "greater_equal",
+    "hypot",
     "isfinite",
     "isinf",
     "isnan",
@@ -41,6 +42,7 @@ __all__ = [
     "log10",
     "log1p",
     "log2",
+    "logaddexp",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -54,6 +56,7 @@ __all__ = [
     "negative",
     "not_equal",
     "positive",
+    "pow",
     "reciprocal",
     "relu",
     "sign",
@@ -101,6 +104,9 @@ ADD = BY_NAME["add"]
 SUBTRACT = BY_NAME["subtract"]
 MULTIPLY = BY_NAME["multiply"]
 DIVIDE = BY_NAME["divide"]
+POW = BY_NAME["pow"]
+HYPOT = BY_NAME["hypot"]
+LOGADDEXP = BY_NAME["logaddexp"]
 MAXIMUM = BY_NAME["maximum"]
 MINIMUM = BY_NAME["minimum"]
 BITWISE_AND = BY_NAME["bitwise_and"]
@@ -527,6 +533,51 @@ def divide(x: Operand, y: Operand, /) -> Tensor:
         DTypeError: a dtype that the op does not take.
     """
     return binary(DIVIDE, x, y)
+
+
+def pow(x: Operand, y: Operand, /) -> Tensor:
+    """x to the power y.
+
+    float32 is correctly rounded; float64 is within 1 ULP. Integers wrap; to a negative power they give 0, but for 1 and -1.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: integers or floating; the result has the promoted dtype.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(POW, x, y)
+
+
+def hypot(x: Operand, y: Operand, /) -> Tensor:
+    """sqrt(x * x + y * y) without overflow on the way; infinite if either is, even beside NaN.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(HYPOT, x, y)
+
+
+def logaddexp(x: Operand, y: Operand, /) -> Tensor:
+    """log(exp(x) + exp(y)) without overflow on the way.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(LOGADDEXP, x, y)
 
 
 def maximum(x: Operand, y: Operand, /) -> Tensor:

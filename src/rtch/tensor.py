@@ -74,6 +74,9 @@ _ADD = BY_NAME["add"]
 _SUBTRACT = BY_NAME["subtract"]
 _MULTIPLY = BY_NAME["multiply"]
 _DIVIDE = BY_NAME["divide"]
+_POW = BY_NAME["pow"]
+_HYPOT = BY_NAME["hypot"]
+_LOGADDEXP = BY_NAME["logaddexp"]
 _MAXIMUM = BY_NAME["maximum"]
 _MINIMUM = BY_NAME["minimum"]
 _BITWISE_AND = BY_NAME["bitwise_and"]
@@ -980,6 +983,20 @@ class Tensor:
     def __itruediv__(self, other: Any) -> Tensor:
         """x / y, true division written to x."""
         return inplace(_DIVIDE, self, other)
+
+    def __pow__(self, other: Any) -> Tensor:
+        """x to the power y."""
+        if type(other) is Tensor:
+            return binary(_POW, self, other)
+        return _operator(_POW, self, other)
+
+    def __rpow__(self, other: Any) -> Tensor:
+        """y to the power x."""
+        return _reflected(_POW, self, other)
+
+    def __ipow__(self, other: Any) -> Tensor:
+        """x to the power y written to x."""
+        return inplace(_POW, self, other)
 
     def __and__(self, other: Any) -> Tensor:
         """x & y, bit by bit."""

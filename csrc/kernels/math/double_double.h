@@ -49,14 +49,19 @@ static inline vdd v_select_dd(vi64 mask, vdd a, vdd b) {
     return (vdd){v_select_f64(mask, a.hi, b.hi), v_select_f64(mask, a.lo, b.lo)};
 }
 
-/* The sum rounded to odd, from which a second rounding to float32 is right (Boldo and Melquiond, 2008). */
+/* x + rest rounded to odd, from which a second rounding to float32 is right (Boldo and Melquiond, 2008); `rest` lies
+ * within 1 ULP of x, and only its sign counts. */
+static inline vf64 v_to_odd(vf64 x, vf64 rest) {
+    const vi64 bits = (vi64)x;
+    /* Away from zero adds one to the bits; a mask is -1. */
+    const vi64 away = (vi64)((rest > v_splat_f64(0)) == (x > v_splat_f64(0)));
+    const vi64 step = (rest != v_splat_f64(0)) & ((bits & 1) - 1);
+    return (vf64)(bits + (step & (-(away + away) - 1)));
+}
+
 static inline vf64 v_round_to_odd(vdd a) {
     const vdd s = v_fast_sum(a.hi, a.lo);
-    const vi64 bits = (vi64)s.hi;
-    /* Away from zero adds one to the bits: the mask is -1. */
-    const vi64 away = (vi64)((s.lo > v_splat_f64(0)) == (s.hi > v_splat_f64(0)));
-    const vi64 step = (s.lo != v_splat_f64(0)) & ((bits & 1) - 1);
-    return (vf64)(bits + (step & (-(away + away) - 1)));
+    return v_to_odd(s.hi, s.lo);
 }
 
 #endif

@@ -43,6 +43,19 @@ def _relu_reference() -> Any:
     return lambda x: numpy.maximum(x, x.dtype.type(0))
 
 
+def _pow_reference() -> Any:
+    import numpy
+
+    def power(x: Any, y: Any) -> Any:
+        if x.dtype.kind not in "iu":
+            return numpy.power(x, y)
+        whole = numpy.power(x, numpy.where(y < 0, 0, y).astype(x.dtype))
+        below = numpy.where(numpy.abs(x) == 1, numpy.where(y % 2 == 0, 1, x), 0).astype(x.dtype)
+        return numpy.where(y < 0, below, whole)
+
+    return power
+
+
 def _row(
     name: str,
     kind: Kind,
@@ -293,6 +306,42 @@ _row(
     in_place=True,
     costly=True,
     domain=(0.5, 4.0),
+)
+_row(
+    "pow",
+    Kind.BINARY,
+    Rule.REAL,
+    "x to the power y.",
+    lambda g, x, y: F.where(y == 0, 0, g * y * F.pow(x, y - 1)),
+    lambda g, x, y, out: F.where((x == 0) & (y >= 0), 0, g * out * F.log(x)),
+    detail="float32 is correctly rounded; float64 is within 1 ULP. Integers wrap; to a negative power they give 0, but "
+    "for 1 and -1.",
+    operator="pow",
+    in_place=True,
+    costly=True,
+    reference=_pow_reference,
+    domain=(0.5, 3.0),
+)
+_row(
+    "hypot",
+    Kind.BINARY,
+    Rule.REAL_FLOAT,
+    "sqrt(x * x + y * y) without overflow on the way; infinite if either is, even beside NaN.",
+    lambda g, x, out: g * (x / out),
+    lambda g, y, out: g * (y / out),
+    detail=_FUNCTION,
+    costly=True,
+    domain=(0.5, 4.0),
+)
+_row(
+    "logaddexp",
+    Kind.BINARY,
+    Rule.REAL_FLOAT,
+    "log(exp(x) + exp(y)) without overflow on the way.",
+    lambda g, x, out: g * F.exp(x - out),
+    lambda g, y, out: g * F.exp(y - out),
+    detail=_FUNCTION,
+    costly=True,
 )
 _row(
     "maximum",
