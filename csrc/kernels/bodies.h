@@ -9,11 +9,17 @@
 #ifndef RTCH_BODIES_H
 #define RTCH_BODIES_H
 
-#include "order.h"
+#include "math/asin.h"
+#include "math/atan.h"
 #include "math/hyperbolic.h"
 #include "math/hypot.h"
 #include "math/logaddexp.h"
 #include "math/pow.h"
+#include "math/remainder.h"
+#include "math/rounding.h"
+#include "math/sincos.h"
+#include "math/tan.h"
+#include "order.h"
 
 /* Unary: a is a vector. */
 #define BODY_positive(a) (a)
@@ -38,6 +44,16 @@
 #define BODY_asinh(a) V_NAME(v_asinh)(a)
 #define BODY_acosh(a) V_NAME(v_acosh)(a)
 #define BODY_atanh(a) V_NAME(v_atanh)(a)
+#define BODY_sin(a) V_NAME(v_sin)(a)
+#define BODY_cos(a) V_NAME(v_cos)(a)
+#define BODY_tan(a) V_NAME(v_tan)(a)
+#define BODY_asin(a) V_NAME(v_asin)(a)
+#define BODY_acos(a) V_NAME(v_acos)(a)
+#define BODY_atan(a) V_NAME(v_atan)(a)
+#define BODY_floor(a) V_NAME(v_floor)(a)
+#define BODY_ceil(a) V_NAME(v_ceil)(a)
+#define BODY_trunc(a) V_NAME(v_trunc)(a)
+#define BODY_round(a) V_NAME(v_round)(a)
 #define BODY_bitwise_invert(a) V_INVERT(a)
 #define BODY_logical_not(a) ((a) ^ 1)
 
@@ -55,6 +71,11 @@
 #define BODY_pow(a, b) V_NAME(v_pow)(a, b)
 #define BODY_hypot(a, b) V_NAME(v_hypot)(a, b)
 #define BODY_logaddexp(a, b) V_NAME(v_logaddexp)(a, b)
+#define BODY_atan2(a, b) V_NAME(v_atan2)(a, b)
+#define BODY_copysign(a, b) V_NAME(v_copysign)(a, b)
+#define BODY_nextafter(a, b) V_NAME(v_nextafter)(a, b)
+#define BODY_remainder(a, b) V_NAME(v_remainder)(a, b)
+#define BODY_floor_divide(a, b) V_NAME(v_floor_divide)(a, b)
 #define BODY_maximum(a, b) V_NAME(v_maximum)(a, b)
 #define BODY_minimum(a, b) V_NAME(v_minimum)(a, b)
 #define BODY_bitwise_and(a, b) ((a) & (b))

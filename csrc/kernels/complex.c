@@ -4,97 +4,9 @@
  * and no promise of speed. complex64 is computed in float64 and rounded once per part, so its parts are within 1 ULP of
  * the complex128 result. The formulas are those of docs/numerics.md.
  */
-#include "../base/fma.h"
+#include "complex_functions.h"
 #include "kernels.h"
 #include "simd.h"
-
-typedef struct {
-    double re, im;
-} z;
-
-#if defined(__x86_64__)
-#define RT_IN_REGISTER(x) "+x"(x)
-#else
-#define RT_IN_REGISTER(x) "+w"(x)
-#endif
-
-static inline double root(double x) {
-    return __builtin_sqrt(x);
-}
-
-static inline z make(double re, double im) {
-    return (z){re, im};
-}
-
-static inline int is_nan(z a) {
-    return a.re != a.re || a.im != a.im;
-}
-
-static inline int is_inf(z a) {
-    return __builtin_isinf(a.re) || __builtin_isinf(a.im);
-}
-
-/* x * 2^by for -2046 < by <= 2046, in two steps that are exact where the result is normal; 0 below. */
-static inline double scaled(double x, int by) {
-    const int half = by / 2;
-    return x * rt_from_bits_f64((uint64_t)(1023 + half) << 52) * rt_from_bits_f64((uint64_t)(1023 + by - half) << 52);
-}
-
-/* The exponent of the larger part's absolute value; 0 for zero, infinities and NaN. */
-static inline int exponent(z a) {
-    const uint64_t re = rt_bits_f64(a.re) & INT64_MAX, im = rt_bits_f64(a.im) & INT64_MAX, most = re > im ? re : im;
-    if (most >= 0x7ffULL << 52 || most == 0) return 0;
-    return (int)(most >> 52) - 1023;
-}
-
-static inline z scaled_z(z a, int by) {
-    return make(scaled(a.re, by), scaled(a.im, by));
-}
-
-static inline z add(z a, z b) {
-    return make(a.re + b.re, a.im + b.im);
-}
-
-static inline z subtract(z a, z b) {
-    return make(a.re - b.re, a.im - b.im);
-}
-
-/* Products that stay products: see the note on vfmaddsub in meson.build. */
-static inline double times(double a, double b) {
-    double x = a * b;
-    __asm__("" : RT_IN_REGISTER(x));
-    return x;
-}
-
-static inline z multiply(z a, z b) {
-    return make(times(a.re, b.re) - times(a.im, b.im), times(a.re, b.im) + times(a.im, b.re));
-}
-
-/* a conj(b) / |b|^2, both scaled to about 1 by powers of two, so that nothing overflows or vanishes on the way. A zero
-   divisor gives infinities and NaN as a division of each part by it. */
-static inline z divide(z a, z b) {
-    if (b.im == 0) return make(a.re / b.re, a.im / b.re);
-    if (is_inf(b) && !is_inf(a) && !is_nan(a)) return make(0, 0);
-    const int of_a = exponent(a), of_b = exponent(b), by = of_a - of_b;
-    a = scaled_z(a, -of_a), b = scaled_z(b, -of_b);
-    const double norm = times(b.re, b.re) + times(b.im, b.im);
-    return make(scaled((times(a.re, b.re) + times(a.im, b.im)) / norm, by),
-                scaled((times(a.im, b.re) - times(a.re, b.im)) / norm, by));
-}
-
-static inline double magnitude(z a) {
-    if (is_inf(a)) return __builtin_inf();
-    const int by = -exponent(a);
-    const z s = scaled_z(a, by);
-    return scaled(root(s.re * s.re + s.im * s.im), -by);
-}
-
-static inline z sign(z a) {
-    if (a.re == 0 && a.im == 0) return make(0, 0);
-    const z s = scaled_z(a, -exponent(a));
-    const double m = magnitude(s);
-    return make(s.re / m, s.im / m);
-}
 
 /* Unary: a is a z. */
 #define ZBODY_positive(a) (a)
@@ -103,6 +15,26 @@ static inline z sign(z a) {
 #define ZBODY_sign(a) sign(a)
 #define ZBODY_square(a) multiply(a, a)
 #define ZBODY_reciprocal(a) divide(make(1, 0), a)
+#define ZBODY_round(a) make(real_round((a).re), real_round((a).im))
+#define ZBODY_sqrt(a) z_sqrt(a)
+#define ZBODY_exp(a) z_exp(a)
+#define ZBODY_expm1(a) z_expm1(a)
+#define ZBODY_log(a) z_log(a)
+#define ZBODY_log1p(a) z_log1p(a)
+#define ZBODY_log2(a) z_log2(a)
+#define ZBODY_log10(a) z_log10(a)
+#define ZBODY_sinh(a) z_sinh(a)
+#define ZBODY_cosh(a) z_cosh(a)
+#define ZBODY_tanh(a) z_tanh(a)
+#define ZBODY_sin(a) z_sin(a)
+#define ZBODY_cos(a) z_cos(a)
+#define ZBODY_tan(a) z_tan(a)
+#define ZBODY_asin(a) z_asin(a)
+#define ZBODY_acos(a) z_acos(a)
+#define ZBODY_atan(a) z_atan(a)
+#define ZBODY_asinh(a) z_asinh(a)
+#define ZBODY_acosh(a) z_acosh(a)
+#define ZBODY_atanh(a) z_atanh(a)
 
 /* To real. */
 #define ZBODY_abs(a) magnitude(a)
@@ -117,6 +49,7 @@ static inline z sign(z a) {
 #define ZBODY_subtract(a, b) subtract(a, b)
 #define ZBODY_multiply(a, b) multiply(a, b)
 #define ZBODY_divide(a, b) divide(a, b)
+#define ZBODY_pow(a, b) z_pow(a, b)
 
 /* Compare. */
 #define ZBODY_equal(a, b) ((a).re == (b).re && (a).im == (b).im)

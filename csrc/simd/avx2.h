@@ -21,3 +21,11 @@
 #define v_narrow_f32(low, high) \
     ((vf32)_mm256_set_m128(_mm256_cvtpd_ps((__m256d)(high)), _mm256_cvtpd_ps((__m256d)(low))))
 #define v_low_words(a, b) ((vi32)_mm256_shuffle_ps((__m256)(a), (__m256)(b), 0x88))
+#define v_floor_f32(a) ((vf32)_mm256_round_ps((__m256)(a), 9))
+#define v_floor_f64(a) ((vf64)_mm256_round_pd((__m256d)(a), 9))
+#define v_ceil_f32(a) ((vf32)_mm256_round_ps((__m256)(a), 10))
+#define v_ceil_f64(a) ((vf64)_mm256_round_pd((__m256d)(a), 10))
+#define v_trunc_f32(a) ((vf32)_mm256_round_ps((__m256)(a), 11))
+#define v_trunc_f64(a) ((vf64)_mm256_round_pd((__m256d)(a), 11))
+#define v_round_f32(a) ((vf32)_mm256_round_ps((__m256)(a), 8))
+#define v_round_f64(a) ((vf64)_mm256_round_pd((__m256d)(a), 8))

@@ -22,3 +22,11 @@
     ((vf32)_mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps((__m512d)(low))), \
                               _mm512_cvtpd_ps((__m512d)(high)), 1))
 #define v_low_words(a, b) ((vi32)_mm512_shuffle_ps((__m512)(a), (__m512)(b), 0x88))
+#define v_floor_f32(a) ((vf32)_mm512_roundscale_ps((__m512)(a), 9))
+#define v_floor_f64(a) ((vf64)_mm512_roundscale_pd((__m512d)(a), 9))
+#define v_ceil_f32(a) ((vf32)_mm512_roundscale_ps((__m512)(a), 10))
+#define v_ceil_f64(a) ((vf64)_mm512_roundscale_pd((__m512d)(a), 10))
+#define v_trunc_f32(a) ((vf32)_mm512_roundscale_ps((__m512)(a), 11))
+#define v_trunc_f64(a) ((vf64)_mm512_roundscale_pd((__m512d)(a), 11))
+#define v_round_f32(a) ((vf32)_mm512_roundscale_ps((__m512)(a), 8))
+#define v_round_f64(a) ((vf64)_mm512_roundscale_pd((__m512d)(a), 8))

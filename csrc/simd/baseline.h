@@ -55,3 +55,31 @@ static inline v_baseline_i32 v_low_words(v_baseline_f64 a, v_baseline_f64 b) {
     const v_baseline_i32 c = (v_baseline_i32)a, d = (v_baseline_i32)b;
     return (v_baseline_i32){c[0], c[2], d[0], d[2]};
 }
+
+/* Adding 2^23 or 2^52 to a smaller magnitude rounds it to a whole number, ties to even; the others step from there.
+ * Larger ones are whole, and NaN stays. The sign is put back, that of a zero too. */
+typedef int64_t v_baseline_i64 __attribute__((vector_size(16)));
+
+#define RT_DEFINE_ROUNDING(D, F, I, least, magic)                                 \
+    static inline F v_rounded_##D(F a, F whole) {                                 \
+        const I sign = (I)a & least, small = (F)((I)a & ~least) < (F){0} + magic; \
+        return (F)((((I)whole | sign) & small) | ((I)a & ~small));                \
+    }                                                                             \
+    static inline F v_round_##D(F a) {                                            \
+        const F m = (F)((I)a & ~least);                                           \
+        return v_rounded_##D(a, (m + magic) - magic);                             \
+    }                                                                             \
+    static inline F v_trunc_##D(F a) {                                            \
+        const F m = (F)((I)a & ~least), r = (m + magic) - magic;                  \
+        return v_rounded_##D(a, r + __builtin_convertvector(r > m, F));           \
+    }                                                                             \
+    static inline F v_floor_##D(F a) {                                            \
+        const F r = v_round_##D(a);                                               \
+        return v_rounded_##D(a, r + __builtin_convertvector(r > a, F));           \
+    }                                                                             \
+    static inline F v_ceil_##D(F a) {                                             \
+        const F r = v_round_##D(a);                                               \
+        return v_rounded_##D(a, r - __builtin_convertvector(r < a, F));           \
+    }
+RT_DEFINE_ROUNDING(f32, v_baseline_f32, v_baseline_i32, INT32_MIN, 0x1p23f)
+RT_DEFINE_ROUNDING(f64, v_baseline_f64, v_baseline_i64, INT64_MIN, 0x1p52)

@@ -11,6 +11,7 @@
  *   v_min_f32  v_min_f64   a < b ? a : b, so that b passes where either is NaN
  *   v_max_f32  v_max_f64   a > b ? a : b, likewise
  *   v_any_i32  v_any_i64   whether any lane of a mask is set
+ *   v_floor_D v_ceil_D v_trunc_D v_round_D   to a whole float of D; round takes ties to even; a zero keeps its sign
  *   v_low_f64 v_high_f64   the lower or upper half of a vector of float32 as float64
  *   v_narrow_f32           two vectors of float64, rounded to one of float32
  *   v_low_words            the lower 32 bits of every lane of two vectors of float64, in any order

@@ -308,3 +308,4 @@ def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype
 
 F.asarray = asarray
 F.from_bytes = from_bytes
+F.zeros_like = zeros_like

@@ -14,9 +14,13 @@ from rtch.tensor import Tensor, binary, reduce, unary, where
 
 __all__ = [
     "abs",
+    "acos",
     "acosh",
     "add",
+    "asin",
     "asinh",
+    "atan",
+    "atan2",
     "atanh",
     "bitwise_and",
     "bitwise_invert",
@@ -24,12 +28,17 @@ __all__ = [
     "bitwise_or",
     "bitwise_right_shift",
     "bitwise_xor",
+    "ceil",
     "conj",
+    "copysign",
+    "cos",
     "cosh",
     "divide",
     "equal",
     "exp",
     "expm1",
+    "floor",
+    "floor_divide",
     "greater",
     "greater_equal",
     "hypot",
@@ -54,19 +63,25 @@ __all__ = [
     "minimum",
     "multiply",
     "negative",
+    "nextafter",
     "not_equal",
     "positive",
     "pow",
     "reciprocal",
     "relu",
+    "remainder",
+    "round",
     "sign",
     "signbit",
+    "sin",
     "sinh",
     "sqrt",
     "square",
     "subtract",
     "sum",
+    "tan",
     "tanh",
+    "trunc",
     "where",
 ]
 
@@ -123,6 +138,21 @@ LESS = BY_NAME["less"]
 LESS_EQUAL = BY_NAME["less_equal"]
 GREATER = BY_NAME["greater"]
 GREATER_EQUAL = BY_NAME["greater_equal"]
+SIN = BY_NAME["sin"]
+COS = BY_NAME["cos"]
+TAN = BY_NAME["tan"]
+ASIN = BY_NAME["asin"]
+ACOS = BY_NAME["acos"]
+ATAN = BY_NAME["atan"]
+FLOOR = BY_NAME["floor"]
+CEIL = BY_NAME["ceil"]
+TRUNC = BY_NAME["trunc"]
+ROUND = BY_NAME["round"]
+ATAN2 = BY_NAME["atan2"]
+COPYSIGN = BY_NAME["copysign"]
+NEXTAFTER = BY_NAME["nextafter"]
+REMAINDER = BY_NAME["remainder"]
+FLOOR_DIVIDE = BY_NAME["floor_divide"]
 SUM = BY_NAME["sum"]
 MEAN = BY_NAME["mean"]
 MAX = BY_NAME["max"]
@@ -221,7 +251,7 @@ def sqrt(x: Operand, /) -> Tensor:
     """Square root, correctly rounded; NaN below zero.
 
     Shape: (*) to (*).
-    Dtype: any but complex; the result is floating, float32 where no input is.
+    Dtype: any; the result is floating or complex, float32 where no input is.
 
     Raises:
         DTypeError: a dtype that the op does not take.
@@ -235,7 +265,7 @@ def exp(x: Operand, /) -> Tensor:
     float32 is correctly rounded; float64 is within 1 ULP.
 
     Shape: (*) to (*).
-    Dtype: any but complex; the result is floating, float32 where no input is.
+    Dtype: any; the result is floating or complex, float32 where no input is.
 
     Raises:
         DTypeError: a dtype that the op does not take.
@@ -249,7 +279,7 @@ def expm1(x: Operand, /) -> Tensor:
     float32 is correctly rounded; float64 is within 1 ULP.
 
     Shape: (*) to (*).
-    Dtype: any but complex; the result is floating, float32 where no input is.
+    Dtype: any; the result is floating or complex, float32 where no input is.
 
     Raises:
         DTypeError: a dtype that the op does not take.
@@ -263,7 +293,7 @@ def log(x: Operand, /) -> Tensor:
     float32 is correctly rounded; float64 is within 1 ULP.
 
     Shape: (*) to (*).
-    Dtype: any but complex; the result is floating, float32 where no input is.
+    Dtype: any; the result is floating or complex, float32 where no input is.
 
     Raises:
         DTypeError: a dtype that the op does not take.
@@ -277,7 +307,7 @@ def log1p(x: Operand, /) -> Tensor:
     float32 is correctly rounded; float64 is within 1 ULP.
 
     Shape: (*) to (*).
-    Dtype: any but complex; the result is floating, float32 where no input is.
+    Dtype: any; the result is floating or complex, float32 where no input is.
 
     Raises:
         DTypeError: a dtype that the op does not take.
@@ -291,7 +321,7 @@ def log2(x: Operand, /) -> Tensor:
     float32 is correctly rounded; float64 is within 1 ULP.
 
     Shape: (*) to (*).
-    Dtype: any but complex; the result is floating, float32 where no input is.
+    Dtype: any; the result is floating or complex, float32 where no input is.
 
     Raises:
         DTypeError: a dtype that the op does not take.
@@ -305,7 +335,7 @@ def log10(x: Operand, /) -> Tensor:
     float32 is correctly rounded; float64 is within 1 ULP.
 
     Shape: (*) to (*).
-    Dtype: any but complex; the result is floating, float32 where no input is.
+    Dtype: any; the result is floating or complex, float32 where no input is.
 
     Raises:
         DTypeError: a dtype that the op does not take.
@@ -319,7 +349,7 @@ def sinh(x: Operand, /) -> Tensor:
     float32 is correctly rounded; float64 is within 1 ULP.
 
     Shape: (*) to (*).
-    Dtype: any but complex; the result is floating, float32 where no input is.
+    Dtype: any; the result is floating or complex, float32 where no input is.
 
     Raises:
         DTypeError: a dtype that the op does not take.
@@ -333,7 +363,7 @@ def cosh(x: Operand, /) -> Tensor:
     float32 is correctly rounded; float64 is within 1 ULP.
 
     Shape: (*) to (*).
-    Dtype: any but complex; the result is floating, float32 where no input is.
+    Dtype: any; the result is floating or complex, float32 where no input is.
 
     Raises:
         DTypeError: a dtype that the op does not take.
@@ -347,7 +377,7 @@ def tanh(x: Operand, /) -> Tensor:
     float32 is correctly rounded; float64 is within 1 ULP.
 
     Shape: (*) to (*).
-    Dtype: any but complex; the result is floating, float32 where no input is.
+    Dtype: any; the result is floating or complex, float32 where no input is.
 
     Raises:
         DTypeError: a dtype that the op does not take.
@@ -361,7 +391,7 @@ def asinh(x: Operand, /) -> Tensor:
     float32 is correctly rounded; float64 is within 1 ULP.
 
     Shape: (*) to (*).
-    Dtype: any but complex; the result is floating, float32 where no input is.
+    Dtype: any; the result is floating or complex, float32 where no input is.
 
     Raises:
         DTypeError: a dtype that the op does not take.
@@ -375,7 +405,7 @@ def acosh(x: Operand, /) -> Tensor:
     float32 is correctly rounded; float64 is within 1 ULP.
 
     Shape: (*) to (*).
-    Dtype: any but complex; the result is floating, float32 where no input is.
+    Dtype: any; the result is floating or complex, float32 where no input is.
 
     Raises:
         DTypeError: a dtype that the op does not take.
@@ -389,7 +419,7 @@ def atanh(x: Operand, /) -> Tensor:
     float32 is correctly rounded; float64 is within 1 ULP.
 
     Shape: (*) to (*).
-    Dtype: any but complex; the result is floating, float32 where no input is.
+    Dtype: any; the result is floating or complex, float32 where no input is.
 
     Raises:
         DTypeError: a dtype that the op does not take.
@@ -541,7 +571,7 @@ def pow(x: Operand, y: Operand, /) -> Tensor:
     float32 is correctly rounded; float64 is within 1 ULP. Integers wrap; to a negative power they give 0, but for 1 and -1.
 
     Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
-    Dtype: integers or floating; the result has the promoted dtype.
+    Dtype: integers, floating or complex; the result has the promoted dtype.
 
     Raises:
         BroadcastError: the shapes do not fit together.
@@ -794,6 +824,209 @@ def greater_equal(x: Operand, y: Operand, /) -> Tensor:
         DTypeError: a dtype that the op does not take.
     """
     return binary(GREATER_EQUAL, x, y)
+
+
+def sin(x: Operand, /) -> Tensor:
+    """Sine.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any; the result is floating or complex, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(SIN, x)
+
+
+def cos(x: Operand, /) -> Tensor:
+    """Cosine.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any; the result is floating or complex, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(COS, x)
+
+
+def tan(x: Operand, /) -> Tensor:
+    """Tangent.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any; the result is floating or complex, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(TAN, x)
+
+
+def asin(x: Operand, /) -> Tensor:
+    """Arc sine, in [-pi/2, pi/2]; NaN beyond 1.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any; the result is floating or complex, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(ASIN, x)
+
+
+def acos(x: Operand, /) -> Tensor:
+    """Arc cosine, in [0, pi]; NaN beyond 1.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any; the result is floating or complex, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(ACOS, x)
+
+
+def atan(x: Operand, /) -> Tensor:
+    """Arc tangent, in [-pi/2, pi/2].
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any; the result is floating or complex, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(ATAN, x)
+
+
+def floor(x: Operand, /) -> Tensor:
+    """The largest whole number not above x.
+
+    Shape: (*) to (*).
+    Dtype: integers or floating; the result has the same.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(FLOOR, x)
+
+
+def ceil(x: Operand, /) -> Tensor:
+    """The smallest whole number not below x.
+
+    Shape: (*) to (*).
+    Dtype: integers or floating; the result has the same.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(CEIL, x)
+
+
+def trunc(x: Operand, /) -> Tensor:
+    """x without its fraction.
+
+    Shape: (*) to (*).
+    Dtype: integers or floating; the result has the same.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(TRUNC, x)
+
+
+def round(x: Operand, /) -> Tensor:
+    """The nearest whole number; ties go to the even one.
+
+    Shape: (*) to (*).
+    Dtype: integers, floating or complex; the result has the same.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(ROUND, x)
+
+
+def atan2(x: Operand, y: Operand, /) -> Tensor:
+    """The angle of the point (y, x), in [-pi, pi]: atan2(x, y) is the arc tangent of x / y in the right quadrant.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(ATAN2, x, y)
+
+
+def copysign(x: Operand, y: Operand, /) -> Tensor:
+    """|x| with the sign of y.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(COPYSIGN, x, y)
+
+
+def nextafter(x: Operand, y: Operand, /) -> Tensor:
+    """The next number after x in the direction of y; y where they are equal.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(NEXTAFTER, x, y)
+
+
+def remainder(x: Operand, y: Operand, /) -> Tensor:
+    """x % y as in Python: x - y * floor(x / y), with the sign of y.
+
+    Computed exactly and rounded once. An integer by 0 gives 0.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: integers or floating; the result has the promoted dtype.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(REMAINDER, x, y)
+
+
+def floor_divide(x: Operand, y: Operand, /) -> Tensor:
+    """The largest whole number not above x / y.
+
+    x / y where one of them is infinite or zero. An integer by 0 gives 0.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: integers or floating; the result has the promoted dtype.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(FLOOR_DIVIDE, x, y)
 
 
 def sum(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:

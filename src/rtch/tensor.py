@@ -93,6 +93,21 @@ _LESS = BY_NAME["less"]
 _LESS_EQUAL = BY_NAME["less_equal"]
 _GREATER = BY_NAME["greater"]
 _GREATER_EQUAL = BY_NAME["greater_equal"]
+_SIN = BY_NAME["sin"]
+_COS = BY_NAME["cos"]
+_TAN = BY_NAME["tan"]
+_ASIN = BY_NAME["asin"]
+_ACOS = BY_NAME["acos"]
+_ATAN = BY_NAME["atan"]
+_FLOOR = BY_NAME["floor"]
+_CEIL = BY_NAME["ceil"]
+_TRUNC = BY_NAME["trunc"]
+_ROUND = BY_NAME["round"]
+_ATAN2 = BY_NAME["atan2"]
+_COPYSIGN = BY_NAME["copysign"]
+_NEXTAFTER = BY_NAME["nextafter"]
+_REMAINDER = BY_NAME["remainder"]
+_FLOOR_DIVIDE = BY_NAME["floor_divide"]
 _SUM = BY_NAME["sum"]
 _MEAN = BY_NAME["mean"]
 _MAX = BY_NAME["max"]
@@ -1103,6 +1118,34 @@ class Tensor:
         if type(other) is Tensor:
             return binary(_GREATER_EQUAL, self, other)
         return _operator(_GREATER_EQUAL, self, other)
+
+    def __mod__(self, other: Any) -> Tensor:
+        """x % y as in Python: x - y * floor(x / y), with the sign of y."""
+        if type(other) is Tensor:
+            return binary(_REMAINDER, self, other)
+        return _operator(_REMAINDER, self, other)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        """y % x as in Pxthon: y - x * floor(y / x), with the sign of x."""
+        return _reflected(_REMAINDER, self, other)
+
+    def __imod__(self, other: Any) -> Tensor:
+        """x % y as in Python: x - y * floor(x / y), with the sign of y written to x."""
+        return inplace(_REMAINDER, self, other)
+
+    def __floordiv__(self, other: Any) -> Tensor:
+        """The largest whole number not above x / y."""
+        if type(other) is Tensor:
+            return binary(_FLOOR_DIVIDE, self, other)
+        return _operator(_FLOOR_DIVIDE, self, other)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        """The largest whole number not above y / x."""
+        return _reflected(_FLOOR_DIVIDE, self, other)
+
+    def __ifloordiv__(self, other: Any) -> Tensor:
+        """The largest whole number not above x / y written to x."""
+        return inplace(_FLOOR_DIVIDE, self, other)
 
     def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         """See `rtch.sum`."""

@@ -37,6 +37,7 @@ DTYPES = {
     "FLOAT": "any; the result is floating or complex, float32 where no input is",
     "REAL_FLOAT": "any but complex; the result is floating, float32 where no input is",
     "ROUNDING": "integers or floating; the result has the same",
+    "ROUND": "integers, floating or complex; the result has the same",
     "COMPLEX": "any number; the result has the same",
     "INTEGER": "integers; the result has the promoted dtype",
     "BITWISE": "bool or integers; the result has the promoted dtype",

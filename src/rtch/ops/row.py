@@ -68,6 +68,7 @@ class Rule(Enum):
     FLOAT = "float"  # floating, complex; bool and integers become float32
     REAL_FLOAT = "real float"  # floating; bool and integers become float32
     ROUNDING = "rounding"  # floating; integers are themselves
+    ROUND = "round"  # floating, complex; integers are themselves
     COMPLEX = "complex"  # complex; integers and floating are themselves
     INTEGER = "integer"  # integers
     BITWISE = "bitwise"  # bool, integers
@@ -84,6 +85,7 @@ class Rule(Enum):
             Rule.FLOAT: _REALS + _COMPLEX,
             Rule.REAL_FLOAT: _REALS,
             Rule.ROUNDING: _REALS,
+            Rule.ROUND: _REALS + _COMPLEX,
             Rule.COMPLEX: _COMPLEX,
             Rule.INTEGER: _INTEGERS,
             Rule.BITWISE: _BOOL + _INTEGERS,
@@ -105,7 +107,7 @@ class Rule(Enum):
             return "bool"
         if self in (Rule.FLOAT, Rule.REAL_FLOAT) and (whole or dtype == "bool"):
             return "f32"
-        if (self is Rule.ROUNDING and whole) or (self is Rule.COMPLEX and (whole or dtype in _REALS)):
+        if (self in (Rule.ROUNDING, Rule.ROUND) and whole) or (self is Rule.COMPLEX and (whole or dtype in _REALS)):
             return "same"
         if self is Rule.SUM and (whole or dtype == "bool"):
             return "u64" if dtype[0] == "u" else "i64"

@@ -56,6 +56,20 @@ def _pow_reference() -> Any:
     return power
 
 
+def _floor_divide_reference() -> Any:
+    """The Array API standard's: the exact quotient rounded down, x / y where either is infinite or zero."""
+    import numpy
+
+    def floor_divide(x: Any, y: Any) -> Any:
+        if x.dtype.kind != "f":
+            return numpy.floor_divide(x, y)
+        quotient = x / y
+        exact = numpy.floor_divide(x, y)
+        return numpy.where(numpy.isfinite(x) & numpy.isfinite(y) & (x != 0) & (y != 0), exact, quotient)
+
+    return floor_divide
+
+
 def _row(
     name: str,
     kind: Kind,
@@ -112,7 +126,7 @@ _row(
     Kind.UNARY,
     Rule.NUMERIC,
     "-1, 0 or 1 as x is below, at or above 0; NaN of NaN; x / |x| of a complex x.",
-    lambda g: g * 0,
+    lambda g: F.zeros_like(g),
     domain=(0.5, 4.0),
 )
 _row(
@@ -139,7 +153,7 @@ _row(
 _row(
     "sqrt",
     Kind.UNARY,
-    Rule.REAL_FLOAT,
+    Rule.FLOAT,
     "Square root, correctly rounded; NaN below zero.",
     lambda g, out: g / (out * 2),
     method=True,
@@ -150,7 +164,7 @@ _FUNCTION = "float32 is correctly rounded; float64 is within 1 ULP."
 _row(
     "exp",
     Kind.UNARY,
-    Rule.REAL_FLOAT,
+    Rule.FLOAT,
     "e to the power x.",
     lambda g, out: g * out,
     detail=_FUNCTION,
@@ -160,7 +174,7 @@ _row(
 _row(
     "expm1",
     Kind.UNARY,
-    Rule.REAL_FLOAT,
+    Rule.FLOAT,
     "e to the power x, less 1; accurate near 0.",
     lambda g, out: g * (out + 1),
     detail=_FUNCTION,
@@ -170,7 +184,7 @@ _row(
 _row(
     "log",
     Kind.UNARY,
-    Rule.REAL_FLOAT,
+    Rule.FLOAT,
     "Natural logarithm; -inf at 0, NaN below.",
     lambda g, x: g / x,
     detail=_FUNCTION,
@@ -181,7 +195,7 @@ _row(
 _row(
     "log1p",
     Kind.UNARY,
-    Rule.REAL_FLOAT,
+    Rule.FLOAT,
     "Natural logarithm of 1 + x; accurate near 0.",
     lambda g, x: g / (x + 1),
     detail=_FUNCTION,
@@ -192,7 +206,7 @@ _row(
 _row(
     "log2",
     Kind.UNARY,
-    Rule.REAL_FLOAT,
+    Rule.FLOAT,
     "Logarithm to base 2.",
     lambda g, x: g / (x * 0.6931471805599453),
     detail=_FUNCTION,
@@ -203,7 +217,7 @@ _row(
 _row(
     "log10",
     Kind.UNARY,
-    Rule.REAL_FLOAT,
+    Rule.FLOAT,
     "Logarithm to base 10.",
     lambda g, x: g / (x * 2.302585092994046),
     detail=_FUNCTION,
@@ -214,7 +228,7 @@ _row(
 _row(
     "sinh",
     Kind.UNARY,
-    Rule.REAL_FLOAT,
+    Rule.FLOAT,
     "Hyperbolic sine.",
     lambda g, x: g * F.cosh(x),
     detail=_FUNCTION,
@@ -224,7 +238,7 @@ _row(
 _row(
     "cosh",
     Kind.UNARY,
-    Rule.REAL_FLOAT,
+    Rule.FLOAT,
     "Hyperbolic cosine.",
     lambda g, x: g * F.sinh(x),
     detail=_FUNCTION,
@@ -234,7 +248,7 @@ _row(
 _row(
     "tanh",
     Kind.UNARY,
-    Rule.REAL_FLOAT,
+    Rule.FLOAT,
     "Hyperbolic tangent.",
     lambda g, out: g * (1 - out * out),
     detail=_FUNCTION,
@@ -244,7 +258,7 @@ _row(
 _row(
     "asinh",
     Kind.UNARY,
-    Rule.REAL_FLOAT,
+    Rule.FLOAT,
     "Inverse hyperbolic sine.",
     lambda g, x: g / F.sqrt(x * x + 1),
     detail=_FUNCTION,
@@ -254,7 +268,7 @@ _row(
 _row(
     "acosh",
     Kind.UNARY,
-    Rule.REAL_FLOAT,
+    Rule.FLOAT,
     "Inverse hyperbolic cosine; NaN below 1.",
     lambda g, x: g / (F.sqrt(x - 1) * F.sqrt(x + 1)),
     detail=_FUNCTION,
@@ -265,7 +279,7 @@ _row(
 _row(
     "atanh",
     Kind.UNARY,
-    Rule.REAL_FLOAT,
+    Rule.FLOAT,
     "Inverse hyperbolic tangent; NaN beyond -1 and 1.",
     lambda g, x: g / ((1 - x) * (1 + x)),
     detail=_FUNCTION,
@@ -310,7 +324,7 @@ _row(
 _row(
     "pow",
     Kind.BINARY,
-    Rule.REAL,
+    Rule.NUMERIC,
     "x to the power y.",
     lambda g, x, y: F.where(y == 0, 0, g * y * F.pow(x, y - 1)),
     lambda g, x, y, out: F.where((x == 0) & (y >= 0), 0, g * out * F.log(x)),
@@ -401,6 +415,100 @@ _row(
     None,
     lambda g, condition: F.where(condition, g, 0),
     lambda g, condition: F.where(condition, 0, g),
+)
+
+# Trigonometry, rounding and division with a floor ----------------------------------------------------------------
+_CLOSE = "float32 is correctly rounded; float64 is within 1 ULP."
+_row("sin", Kind.UNARY, Rule.FLOAT, "Sine.", lambda g, x: g * F.cos(x), detail=_CLOSE, costly=True)
+_row("cos", Kind.UNARY, Rule.FLOAT, "Cosine.", lambda g, x: -g * F.sin(x), detail=_CLOSE, costly=True)
+_row(
+    "tan",
+    Kind.UNARY,
+    Rule.FLOAT,
+    "Tangent.",
+    lambda g, out: g * (1 + out * out),
+    detail=_CLOSE,
+    costly=True,
+    domain=(-1.4, 1.4),
+)
+_row(
+    "asin",
+    Kind.UNARY,
+    Rule.FLOAT,
+    "Arc sine, in [-pi/2, pi/2]; NaN beyond 1.",
+    lambda g, x: g / F.sqrt(1 - x * x),
+    detail=_CLOSE,
+    costly=True,
+    domain=(-0.9, 0.9),
+)
+_row(
+    "acos",
+    Kind.UNARY,
+    Rule.FLOAT,
+    "Arc cosine, in [0, pi]; NaN beyond 1.",
+    lambda g, x: -g / F.sqrt(1 - x * x),
+    detail=_CLOSE,
+    costly=True,
+    domain=(-0.9, 0.9),
+)
+_row(
+    "atan",
+    Kind.UNARY,
+    Rule.FLOAT,
+    "Arc tangent, in [-pi/2, pi/2].",
+    lambda g, x: g / (x * x + 1),
+    detail=_CLOSE,
+    costly=True,
+)
+_row("floor", Kind.UNARY, Rule.ROUNDING, "The largest whole number not above x.", lambda g: F.zeros_like(g))
+_row("ceil", Kind.UNARY, Rule.ROUNDING, "The smallest whole number not below x.", lambda g: F.zeros_like(g))
+_row("trunc", Kind.UNARY, Rule.ROUNDING, "x without its fraction.", lambda g: F.zeros_like(g))
+_row("round", Kind.UNARY, Rule.ROUND, "The nearest whole number; ties go to the even one.", lambda g: F.zeros_like(g))
+_row(
+    "atan2",
+    Kind.BINARY,
+    Rule.REAL_FLOAT,
+    "The angle of the point (y, x), in [-pi, pi]: atan2(x, y) is the arc tangent of x / y in the right quadrant.",
+    lambda g, x, y: g * (y / (x * x + y * y)),
+    lambda g, x, y: g * (-x / (x * x + y * y)),
+    detail=_CLOSE,
+    costly=True,
+    reference=_numpy("arctan2"),
+    domain=(0.5, 4.0),
+)
+_row(
+    "copysign",
+    Kind.BINARY,
+    Rule.REAL_FLOAT,
+    "|x| with the sign of y.",
+    lambda g, x, out: F.where(x == 0, 0, g * (out / x)),
+    lambda g: F.zeros_like(g),
+)
+_row("nextafter", Kind.BINARY, Rule.REAL_FLOAT, "The next number after x in the direction of y; y where they are equal.")
+_row(
+    "remainder",
+    Kind.BINARY,
+    Rule.REAL,
+    "x % y as in Python: x - y * floor(x / y), with the sign of y.",
+    lambda g: g,
+    lambda g, x, y: -g * F.floor_divide(x, y),
+    detail="Computed exactly and rounded once. An integer by 0 gives 0.",
+    operator="mod",
+    in_place=True,
+    costly=True,
+    domain=(0.5, 4.0),
+)
+_row(
+    "floor_divide",
+    Kind.BINARY,
+    Rule.REAL,
+    "The largest whole number not above x / y.",
+    detail="x / y where one of them is infinite or zero. An integer by 0 gives 0.",
+    operator="floordiv",
+    in_place=True,
+    costly=True,
+    reference=_floor_divide_reference,
+    domain=(0.5, 4.0),
 )
 
 # Reductions ------------------------------------------------------------------------------------------------------
