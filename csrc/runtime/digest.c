@@ -181,7 +181,7 @@ static int digest_op(uint64_t *h, int op, int dtype) {
                  on_layouts(h, sum_everything, op, x);
             if (x) rt_release(x);
         }
-    } else if (op == RT_OP_MATMUL && rt_k.gemm[dtype]) {
+    } else if (op == RT_OP_MATMUL && rt_compute_dtype(op, dtype) == dtype) {
         const int64_t shapes[4][2] = {{37, 600}, {1, 300}, {130, 13}, {97, 1}};
         for (int s = 0; ok && s < 4; s++) {
             rt_tensor *x = moderate(dtype, shapes[s][0], shapes[s][1], 11);

@@ -119,14 +119,54 @@ static rt_tensor *multiply(const rt_tensor *a, const rt_tensor *b) {
     return out;
 }
 
-rt_tensor *rt_matmul(const rt_tensor *a, const rt_tensor *b) {
-    if (a->ndim == 0 || b->ndim == 0) RT_FAIL(RT_ERR_DIMENSION);
-    const int dtype = rt_promote(a->dtype, b->dtype);
-    if (dtype < 0 || !rt_k.gemm[dtype]) RT_FAIL(RT_ERR_DTYPE);
+/* Both operands in one dtype that has a kernel. */
+static rt_tensor *multiply_as(int dtype, const rt_tensor *a, const rt_tensor *b) {
     if (a->dtype == dtype && b->dtype == dtype) return multiply(a, b);
     rt_tensor *x = rt_as_dtype(a, dtype), *y = x ? rt_as_dtype(b, dtype) : NULL;
     rt_tensor *out = y ? multiply(x, y) : NULL;
     if (x) rt_release(x);
     if (y) rt_release(y);
+    return out;
+}
+
+/* (re re - im im, re im + im re), each of the four a product of real matrices. */
+static rt_tensor *multiply_complex(int dtype, const rt_tensor *a, const rt_tensor *b) {
+    rt_tensor *const x = rt_as_dtype(a, dtype), *const y = x ? rt_as_dtype(b, dtype) : NULL;
+    rt_tensor *products[4] = {0}, *out = NULL;
+    for (int i = 0; i < 4 && y; i++) { /* bit 1 of i names the part of a, bit 0 that of b */
+        rt_tensor *const p = rt_part(x, i >> 1), *const q = p ? rt_part(y, i & 1) : NULL;
+        if (q) products[i] = multiply(p, q), rt_release(q);
+        if (p) rt_release(p);
+        if (!products[i]) break;
+    }
+    if (products[3]) out = rt_new(dtype, products[0]->ndim, rt_t_shape(products[0]));
+    const rt_fenv fenv = rt_fenv_enter();
+    for (int part = 0; part < 2 && out; part++) {
+        rt_tensor *const to = rt_part(out, part);
+        const rt_tensor *const in[2] = {products[part ? 1 : 0], products[part ? 2 : 3]};
+        if (to) {
+            rt_iterate_tensors(rt_k.loops[part ? RT_OP_ADD : RT_OP_SUBTRACT][to->dtype], 2, to, in, RT_GRAIN_CHEAP);
+            rt_release(to);
+        } else {
+            rt_release(out);
+            out = NULL;
+        }
+    }
+    rt_fenv_leave(fenv);
+    rt_tensor *const all[6] = {x, y, products[0], products[1], products[2], products[3]};
+    for (int i = 0; i < 6; i++)
+        if (all[i]) rt_release(all[i]);
+    return out;
+}
+
+rt_tensor *rt_matmul(const rt_tensor *a, const rt_tensor *b) {
+    if (a->ndim == 0 || b->ndim == 0) RT_FAIL(RT_ERR_DIMENSION);
+    const int dtype = rt_promote(a->dtype, b->dtype);
+    if (rt_compute_dtype(RT_OP_MATMUL, dtype) != dtype || dtype < 0) RT_FAIL(RT_ERR_DTYPE);
+    if (rt_is_complex(dtype)) return multiply_complex(dtype, a, b);
+    if (!rt_is_integer(dtype) || dtype == RT_I64) return multiply_as(dtype, a, b);
+    /* Integers wrap, so the low bits of a product in 64 bits are those of the dtype's own. */
+    rt_tensor *wide = multiply_as(RT_I64, a, b), *out = wide ? rt_cast(wide, dtype) : NULL;
+    if (wide) rt_release(wide);
     return out;
 }

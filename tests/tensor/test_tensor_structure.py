@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import rtch
 from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError, TorchError
-from tensor_draws import DTYPES, assert_same, awkward, bits, pairs, promoted, promotes, values
+from tensor_draws import DTYPES, INTEGERS, assert_same, awkward, bits, pairs, promoted, promotes, values
 
 NUMBERS = ("int64", "float32", "float64")
 
@@ -403,6 +403,28 @@ def test_matmul_shapes(data: st.DataObject) -> None:
         expected = np.matmul(a.astype("float32"), b.astype("float32"))
     mixed = rtch.astype(x, "float32") @ y
     assert (mixed.shape, mixed.dtype.name) == (expected.shape, "float32")
+
+
+def test_matmul_of_every_pair_of_dtypes() -> None:
+    """Integers wrap in their own dtype; complex is four real products; strided, batched and of vectors."""
+    for x in DTYPES:
+        for y in DTYPES:
+            for left, right in (((4, 3), (3, 5)), ((3,), (3,)), ((2, 4, 3), (3,)), ((3,), (2, 3, 5)), ((2, 0), (0, 2))):
+                make = awkward if x in INTEGERS and y in INTEGERS else values
+                a, b = make(x, left[::-1], 1).T, make(y, right, 2)
+                t = rtch.permute_dims(rtch.asarray(a.T), range(a.ndim)[::-1])
+                u = rtch.asarray(b)
+                if not promotes(x, y) or promoted(x, y) == "bool":
+                    with pytest.raises(DTypeError, match=r"^matmul: "):
+                        rtch.matmul(t, u)
+                    continue
+                made = promoted(x, y)
+                expected, out = a.astype(made) @ b.astype(made), rtch.matmul(t, u)
+                assert (expected.shape, expected.dtype.name) == (out.shape, out.dtype.name)
+                if made in INTEGERS:
+                    assert_same(expected, out)
+                else:
+                    np.testing.assert_allclose(out.numpy(), expected, rtol=2e-5, atol=2e-5)
 
 
 def test_matmul_refuses() -> None:
