@@ -1,16 +1,29 @@
 /* SPDX-License-Identifier: MIT
  *
- * pool.c: workers wait on one condition for a job, take pieces of its range by an atomic counter, and go back to sleep.
- * Waking a sleeper costs tens of microseconds, as much as a whole sum of a million elements, so both sides first look
- * around for about as long: a worker for the next job, the caller for the last worker to finish.
+ * pool.c: jobs stand in a fixed table of slots; a bit of `open` says that a slot still takes helpers. Workers look at that
+ * one word, join jobs, and sleep when it stays empty. The owner of a job works on it like everybody, then waits for those
+ * who joined.
  *
- *   use_lock   held by the thread that runs a parallel call; whoever finds it taken works alone
- *   state_lock guards everything in `pool`
+ *   slot.state   tickets (helpers that may still join) | helpers inside | root. Who takes a ticket is inside in the same
+ *                step, so a slot is never given to the next job while anybody looks at the last one.
+ *   regions      each participant starts in a part of the range of its own and walks it in order, piece by piece; when
+ *                that is used up it takes pieces of the others' parts.
+ *   root         the slot of the outermost job. A task may call rt_parallel_for; who waits for helpers meanwhile helps
+ *                jobs of the same root, and never those of another caller, whose pieces could be long.
+ *
+ * Nothing can wait in a circle: a thread waits only for the newest job on its stack, and those inside that job wait, if
+ * at all, for jobs that are newer still.
+ *
+ * Waking a sleeper takes tens of microseconds, as much as a whole sum of a million elements, so whoever has nothing to do
+ * first looks around for a while. Sleepers count themselves before they look at `open` for the last time, and a job is
+ * opened before its owner looks at that count (both sequentially consistent), so none is missed. `lock` is only taken
+ * around sleep.
  */
 #include "pool.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "../base/fenv.h"
 #include "rtch.h"
@@ -21,35 +34,53 @@
 #endif
 
 #define MAX_THREADS 256
-#define SPINS 1000 /* pauses before going to sleep: 20 to 50 us */
+#define N_SLOTS 64      /* jobs at once; a further one runs on its own thread alone */
+#define N_REGIONS 16    /* parts of a range; further participants share them */
+#define PIECES 4        /* pieces per participant, which even out threads of uneven speed */
+#define LOOK_NS 100000  /* looking around before sleep */
+#define CROWDED_NS 2000 /* the same with more threads than CPUs, where looking around takes time from those that work */
+
+#define TICKET ((uint64_t)1)
+#define TICKETS(state) ((int)((state) & 0xffff))
+#define INSIDE ((uint64_t)1 << 16)
+#define N_INSIDE(state) ((int)((state) >> 16 & 0xffff))
+#define ROOT(state) ((int)((state) >> 32))
+#define ANY_ROOT (-1)
+
+#define LINE 64 /* what different threads write stands on different cache lines */
 
 typedef struct {
+    _Alignas(LINE) int64_t next;
+    int64_t end;
+} rt_region;
+
+typedef struct {
+    _Alignas(LINE) uint64_t state;
     rt_range_fn fn;
     void *ctx;
-    int64_t n, piece, next;
+    int64_t piece;
+    int n_regions;
+    rt_region regions[N_REGIONS];
 } rt_job;
 
 static struct {
-    int n_threads; /* with the calling one; 0: not set yet */
-    int n_workers; /* started */
-    rt_job *job;
-    uint64_t n_jobs; /* so far; a worker takes each at most once */
-    int n_wanted;    /* workers that may still join the job */
-    int n_inside;    /* workers in the job */
-    int n_asleep;    /* workers waiting on `start` */
+    _Alignas(LINE) uint64_t open; /* slots with tickets */
+    _Alignas(LINE) uint64_t used; /* slots with an owner */
+    _Alignas(LINE) int n_looking; /* workers that will see `open` without being woken */
+    int n_asleep;                 /* workers waiting on `start` */
+    int n_waiting;                /* owners waiting on `done` */
+    _Alignas(LINE) int n_threads; /* with the calling one; 0: not set yet */
+    int n_workers;                /* started */
+    int64_t look_ns;
     rt_cond start, done;
+    rt_job jobs[N_SLOTS];
 } pool = {.start = RT_COND_INIT, .done = RT_COND_INIT};
 
-static rt_mutex use_lock = RT_MUTEX_INIT, state_lock = RT_MUTEX_INIT;
-static _Thread_local int inside;
+static rt_mutex lock = RT_MUTEX_INIT;
+static _Thread_local int current_root = ANY_ROOT; /* of the job that this thread is in */
 
-static void work(rt_job *job) {
-    for (;;) {
-        const int64_t begin = __atomic_fetch_add(&job->next, job->piece, __ATOMIC_RELAXED);
-        if (begin >= job->n) return;
-        job->fn(job->ctx, begin, begin + job->piece < job->n ? begin + job->piece : job->n);
-    }
-}
+#define LOAD(x) __atomic_load_n(&(x), __ATOMIC_SEQ_CST)
+#define ADD(x, n) __atomic_fetch_add(&(x), n, __ATOMIC_SEQ_CST)
 
 static inline void pause_cpu(void) {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -59,58 +90,193 @@ static inline void pause_cpu(void) {
 #endif
 }
 
-RT_THREAD_FN(worker, arg) {
-    uint64_t seen = (uint64_t)(uintptr_t)arg;
-    inside = 1;
-    rt_fenv_enter(); /* for good: this thread runs nothing else */
-    rt_lock(&state_lock);
-    for (;;) {
-        int looked = 0;
-        while (!pool.job || pool.n_jobs == seen || pool.n_wanted == 0) {
-            if (looked) {
-                pool.n_asleep++;
-                rt_wait(&pool.start, &state_lock);
-                pool.n_asleep--;
-                continue;
-            }
-            looked = 1;
-            const uint64_t last = pool.n_jobs;
-            rt_unlock(&state_lock);
-            for (int i = 0; i < SPINS && __atomic_load_n(&pool.n_jobs, __ATOMIC_RELAXED) == last; i++) pause_cpu();
-            rt_lock(&state_lock);
+/* Counts the looks around since it was set to {0}; false when it is time to sleep. */
+typedef struct {
+    int n;
+    int64_t until;
+} rt_look;
+
+static int look_on(rt_look *look) {
+    pause_cpu();
+    if (++look->n % 32 != 0) return 1;
+    const int64_t now = rt_now_ns();
+    if (look->n == 32) look->until = now + __atomic_load_n(&pool.look_ns, __ATOMIC_RELAXED);
+    return now < look->until;
+}
+
+static void work(rt_job *job, int first) {
+    for (int i = 0; i < job->n_regions; i++) {
+        rt_region *r = &job->regions[(first + i) % job->n_regions];
+        while (__atomic_load_n(&r->next, __ATOMIC_RELAXED) < r->end) {
+            const int64_t begin = __atomic_fetch_add(&r->next, job->piece, __ATOMIC_RELAXED);
+            if (begin >= r->end) break;
+            job->fn(job->ctx, begin, begin + job->piece < r->end ? begin + job->piece : r->end);
         }
-        rt_job *job = pool.job;
-        seen = pool.n_jobs;
-        pool.n_wanted--;
-        __atomic_store_n(&pool.n_inside, pool.n_inside + 1, __ATOMIC_RELAXED);
-        rt_unlock(&state_lock);
-        work(job);
-        rt_lock(&state_lock);
-        __atomic_store_n(&pool.n_inside, pool.n_inside - 1, __ATOMIC_RELAXED);
-        if (pool.n_inside == 0) rt_wake_all(&pool.done);
+    }
+}
+
+static inline int wanted(uint64_t state, int root) {
+    return TICKETS(state) > 0 && (root == ANY_ROOT || ROOT(state) == root);
+}
+
+/* Joins an open job, if there is one, and works until nothing of it is left to take. */
+static int help(int root) {
+    for (uint64_t open = __atomic_load_n(&pool.open, __ATOMIC_ACQUIRE); open; open &= open - 1) {
+        const int slot = __builtin_ctzll(open);
+        rt_job *job = &pool.jobs[slot];
+        uint64_t state = __atomic_load_n(&job->state, __ATOMIC_RELAXED);
+        while (wanted(state, root)) {
+            if (!__atomic_compare_exchange_n(&job->state, &state, state - TICKET + INSIDE, 0, __ATOMIC_ACQ_REL,
+                                             __ATOMIC_RELAXED))
+                continue;
+            if (TICKETS(state) == 1) __atomic_fetch_and(&pool.open, ~((uint64_t)1 << slot), __ATOMIC_RELAXED);
+            const int outer = current_root;
+            current_root = ROOT(state);
+            work(job, TICKETS(state));
+            current_root = outer;
+            if (N_INSIDE(__atomic_fetch_sub(&job->state, INSIDE, __ATOMIC_SEQ_CST)) == 1 && LOAD(pool.n_waiting) > 0) {
+                rt_lock(&lock);
+                rt_unlock(&lock);
+                rt_wake_all(&pool.done);
+            }
+            return 1;
+        }
     }
     return 0;
 }
 
+static int may_help(int root) {
+    for (uint64_t open = LOAD(pool.open); open; open &= open - 1)
+        if (wanted(__atomic_load_n(&pool.jobs[__builtin_ctzll(open)].state, __ATOMIC_RELAXED), root)) return 1;
+    return 0;
+}
+
+/* Sleeps until a job opens; false when there are more workers than the number of threads allows. */
+static int sleep_until_open(void) {
+    rt_lock(&lock);
+    ADD(pool.n_asleep, 1);
+    while (!LOAD(pool.open) && pool.n_workers < pool.n_threads) rt_wait(&pool.start, &lock);
+    ADD(pool.n_asleep, -1);
+    const int stay = pool.n_workers < pool.n_threads;
+    if (!stay) __atomic_store_n(&pool.n_workers, pool.n_workers - 1, __ATOMIC_RELAXED);
+    rt_unlock(&lock);
+    return stay;
+}
+
+RT_THREAD_FN(worker, arg) {
+    (void)arg;
+    rt_fenv_enter(); /* for good: this thread runs nothing else */
+    do {
+        rt_look look = {0};
+        ADD(pool.n_looking, 1);
+        while (!__atomic_load_n(&pool.open, __ATOMIC_RELAXED) && look_on(&look)) continue;
+        ADD(pool.n_looking, -1);
+    } while (help(ANY_ROOT) || sleep_until_open());
+    return 0;
+}
+
+static void start_workers(int n) {
+    rt_lock(&lock);
+    while (pool.n_workers < n && pool.n_workers < pool.n_threads - 1 && rt_start_thread(worker, NULL) == 0)
+        __atomic_store_n(&pool.n_workers, pool.n_workers + 1, __ATOMIC_RELAXED);
+    rt_unlock(&lock);
+}
+
+/* A job was opened: wakes as many workers as it can use beyond those that look around, and owners that may help. */
+static void wake(int n_helpers, int nested) {
+    const int n = n_helpers - LOAD(pool.n_looking), n_asleep = LOAD(pool.n_asleep);
+    const int owners = nested && LOAD(pool.n_waiting) > 0;
+    if ((n <= 0 || n_asleep == 0) && !owners) return;
+    rt_lock(&lock);
+    rt_unlock(&lock);
+    if (n >= n_asleep) rt_wake_all(&pool.start);
+    else
+        for (int i = 0; i < n; i++) rt_wake_one(&pool.start);
+    if (owners) rt_wake_all(&pool.done);
+}
+
+static void wait_for_helpers(rt_job *job, int root) {
+    rt_look look = {0};
+    while (N_INSIDE(LOAD(job->state)) > 0) {
+        if (help(root)) {
+            look = (rt_look){0};
+        } else if (!look_on(&look)) {
+            rt_lock(&lock);
+            ADD(pool.n_waiting, 1);
+            while (N_INSIDE(LOAD(job->state)) > 0 && !may_help(root)) rt_wait(&pool.done, &lock);
+            ADD(pool.n_waiting, -1);
+            rt_unlock(&lock);
+        }
+    }
+}
+
+static int take_slot(void) {
+    uint64_t used = __atomic_load_n(&pool.used, __ATOMIC_RELAXED);
+    while (~used) {
+        const int slot = __builtin_ctzll(~used);
+        if (__atomic_compare_exchange_n(&pool.used, &used, used | (uint64_t)1 << slot, 0, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED))
+            return slot;
+    }
+    return -1;
+}
+
+void rt_parallel_for(int64_t n, int64_t grain, rt_range_fn fn, void *ctx) {
+    if (n <= 0) return;
+    const int n_threads = __atomic_load_n(&pool.n_threads, __ATOMIC_RELAXED);
+    const int slot = n > grain && n_threads > 1 ? take_slot() : -1;
+    if (slot < 0) {
+        fn(ctx, 0, n);
+        return;
+    }
+    const int64_t n_grains = n / grain + (n % grain != 0);
+    const int n_parts = n_grains < n_threads ? (int)n_grains : n_threads;
+    if (__atomic_load_n(&pool.n_workers, __ATOMIC_RELAXED) < n_parts - 1) start_workers(n_parts - 1);
+
+    rt_job *job = &pool.jobs[slot];
+    job->fn = fn, job->ctx = ctx;
+    job->n_regions = n_parts < N_REGIONS ? n_parts : N_REGIONS;
+    job->piece = grain * (n_grains > PIECES * n_parts ? n_grains / (PIECES * n_parts) : 1);
+    int64_t at = 0;
+    for (int i = 0; i < job->n_regions; i++) {
+        const int64_t share = n_grains / job->n_regions + (i < n_grains % job->n_regions);
+        job->regions[i].next = at;
+        at = n - at > share * grain ? at + share * grain : n;
+        job->regions[i].end = at;
+    }
+    const uint64_t bit = (uint64_t)1 << slot;
+    const int outer = current_root, root = outer == ANY_ROOT ? slot : outer;
+    __atomic_store_n(&job->state, (uint64_t)root << 32 | (uint64_t)(n_parts - 1), __ATOMIC_RELEASE);
+    __atomic_fetch_or(&pool.open, bit, __ATOMIC_SEQ_CST);
+    wake(n_parts - 1, outer != ANY_ROOT);
+
+    current_root = root;
+    work(job, 0);
+    if (TICKETS(__atomic_fetch_and(&job->state, ~(uint64_t)0xffff, __ATOMIC_ACQ_REL)) > 0)
+        __atomic_fetch_and(&pool.open, ~bit, __ATOMIC_RELAXED);
+    wait_for_helpers(job, root);
+    current_root = outer;
+    __atomic_fetch_and(&pool.used, ~bit, __ATOMIC_RELEASE);
+}
+
 #if !defined(_WIN32)
-/* The child of a fork has none of the workers; it starts its own when it needs them. */
+/* The child of a fork has none of the workers, nor the owners that were at work; it starts its own when it needs them. */
 static void before_fork(void) {
-    rt_lock(&use_lock);
-    rt_lock(&state_lock);
+    rt_lock(&lock);
 }
 
 static void after_fork_parent(void) {
-    rt_unlock(&state_lock);
-    rt_unlock(&use_lock);
+    rt_unlock(&lock);
 }
 
 static void after_fork_child(void) {
-    pool.n_workers = pool.n_inside = pool.n_wanted = pool.n_asleep = 0;
-    pool.job = NULL;
     const rt_cond fresh = RT_COND_INIT;
+    const rt_mutex released = RT_MUTEX_INIT;
+    for (int i = 0; i < N_SLOTS; i++) pool.jobs[i].state = 0;
+    pool.open = pool.used = 0;
+    pool.n_looking = pool.n_asleep = pool.n_waiting = pool.n_workers = 0;
     pool.start = pool.done = fresh;
-    const rt_mutex open = RT_MUTEX_INIT;
-    state_lock = use_lock = open;
+    lock = released;
 }
 #endif
 
@@ -158,49 +324,16 @@ int rt_set_num_threads(int n) {
     if (!__atomic_exchange_n(&registered, 1, __ATOMIC_ACQ_REL))
         pthread_atfork(before_fork, after_fork_parent, after_fork_child);
 #endif
-    rt_lock(&state_lock);
+    const int64_t look_ns = n > rt_default_num_threads() ? CROWDED_NS : LOOK_NS;
+    rt_lock(&lock);
     __atomic_store_n(&pool.n_threads, n, __ATOMIC_RELAXED);
-    rt_unlock(&state_lock);
+    __atomic_store_n(&pool.look_ns, look_ns, __ATOMIC_RELAXED);
+    rt_unlock(&lock);
+    rt_wake_all(&pool.start); /* those that are too many now leave */
     return RT_OK;
 }
 
 int rt_get_num_threads(void) {
     const int n = __atomic_load_n(&pool.n_threads, __ATOMIC_RELAXED);
     return n ? n : 1;
-}
-
-void rt_parallel_for(int64_t n, int64_t grain, rt_range_fn fn, void *ctx) {
-    if (n <= 0) return;
-    const int n_threads = __atomic_load_n(&pool.n_threads, __ATOMIC_RELAXED);
-    if (n <= grain || n_threads < 2 || inside || !rt_try_lock(&use_lock)) {
-        fn(ctx, 0, n);
-        return;
-    }
-    /* About four pieces a thread even out uneven ones; each is a multiple of the grain. */
-    int64_t piece = n / (4 * (int64_t)n_threads);
-    piece = piece < grain ? grain : (piece + grain - 1) / grain * grain;
-    rt_job job = {fn, ctx, n, piece, 0};
-    const int64_t n_pieces = (n + piece - 1) / piece;
-    rt_lock(&state_lock);
-    while (pool.n_workers < n_threads - 1 && rt_start_thread(worker, (void *)(uintptr_t)pool.n_jobs) == 0)
-        pool.n_workers++;
-    pool.job = &job;
-    __atomic_store_n(&pool.n_jobs, pool.n_jobs + 1, __ATOMIC_RELAXED);
-    pool.n_wanted = (int)(n_pieces - 1 < n_threads - 1 ? n_pieces - 1 : n_threads - 1);
-    if (pool.n_asleep > 0) rt_wake_all(&pool.start);
-    rt_unlock(&state_lock);
-    inside = 1;
-    work(&job);
-    inside = 0;
-    rt_lock(&state_lock);
-    pool.job = NULL;
-    pool.n_wanted = 0;
-    if (pool.n_inside > 0) {
-        rt_unlock(&state_lock);
-        for (int i = 0; i < SPINS && __atomic_load_n(&pool.n_inside, __ATOMIC_RELAXED) > 0; i++) pause_cpu();
-        rt_lock(&state_lock);
-    }
-    while (pool.n_inside > 0) rt_wait(&pool.done, &state_lock);
-    rt_unlock(&state_lock);
-    rt_unlock(&use_lock);
 }

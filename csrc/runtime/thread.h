@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * thread.h: mutex, condition, thread start and yield under the same names for POSIX and Windows. */
+ * thread.h: mutex, condition, thread start, yield and a clock under the same names for POSIX and Windows. */
 #ifndef RTCH_THREAD_H
 #define RTCH_THREAD_H
+
+#include <stdint.h>
 
 #if defined(_WIN32)
 #define WIN32_LEAN_AND_MEAN
@@ -13,11 +15,19 @@ typedef CONDITION_VARIABLE rt_cond;
 #define RT_MUTEX_INIT SRWLOCK_INIT
 #define RT_COND_INIT CONDITION_VARIABLE_INIT
 #define rt_lock(m) AcquireSRWLockExclusive(m)
-#define rt_try_lock(m) (TryAcquireSRWLockExclusive(m) != 0)
 #define rt_unlock(m) ReleaseSRWLockExclusive(m)
 #define rt_wait(c, m) SleepConditionVariableSRW(c, m, INFINITE, 0)
+#define rt_wake_one(c) WakeConditionVariable(c)
 #define rt_wake_all(c) WakeAllConditionVariable(c)
 #define rt_yield() SwitchToThread()
+
+/* Nanoseconds from some moment on. */
+static inline int64_t rt_now_ns(void) {
+    LARGE_INTEGER ticks, per_second;
+    QueryPerformanceCounter(&ticks);
+    QueryPerformanceFrequency(&per_second);
+    return (int64_t)((double)ticks.QuadPart / (double)per_second.QuadPart * 1e9);
+}
 
 static inline int rt_start_thread(unsigned(__stdcall *fn)(void *), void *arg) {
     const uintptr_t handle = _beginthreadex(NULL, 0, fn, arg, 0, NULL);
@@ -30,17 +40,25 @@ static inline int rt_start_thread(unsigned(__stdcall *fn)(void *), void *arg) {
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <time.h>
 
 typedef pthread_mutex_t rt_mutex;
 typedef pthread_cond_t rt_cond;
 #define RT_MUTEX_INIT PTHREAD_MUTEX_INITIALIZER
 #define RT_COND_INIT PTHREAD_COND_INITIALIZER
 #define rt_lock(m) pthread_mutex_lock(m)
-#define rt_try_lock(m) (pthread_mutex_trylock(m) == 0)
 #define rt_unlock(m) pthread_mutex_unlock(m)
 #define rt_wait(c, m) pthread_cond_wait(c, m)
+#define rt_wake_one(c) pthread_cond_signal(c)
 #define rt_wake_all(c) pthread_cond_broadcast(c)
 #define rt_yield() sched_yield()
+
+/* Nanoseconds from some moment on. */
+static inline int64_t rt_now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
 
 /* Workers take no signals: those belong to the threads of the program. */
 static inline int rt_start_thread(void *(*fn)(void *), void *arg) {
