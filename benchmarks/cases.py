@@ -61,8 +61,14 @@ _simple("divide 1024 x 1024", [(1024, 1024), (1024, 1024)], lambda x, y: x / y)
 _simple("sum 1024 x 1024", [(1024, 1024)], lambda x: x.sum())
 _simple("sum axis 0 1024 x 1024", [(1024, 1024)], lambda x: x.sum(0))
 _simple("sum axis 1 1024 x 1024", [(1024, 1024)], lambda x: x.sum(1))
-for _n in (32, 128, 512, 1024):
+for _n in (32, 64, 128, 512, 1024):
     _simple(f"matmul {_n} x {_n}", [(_n, _n), (_n, _n)], lambda x, y: x @ y)
+for _n in (32, 64, 128, 512, 1024):
+    _simple(f"matmul x.T @ y, {_n} x {_n}", [(_n, _n), (_n, _n)], lambda x, y: x.T @ y)
+    _simple(f"matmul x @ y.T, {_n} x {_n}", [(_n, _n), (_n, _n)], lambda x, y: x @ y.T)
+_simple("matmul batch 64 of 64 x 64", [(64, 64, 64), (64, 64, 64)], lambda x, y: x @ y)
+_simple("matmul matrix times vector 1024 x 1024", [(1024, 1024), (1024,)], lambda x, y: x @ y)
+_simple("matmul vector times matrix 1024 x 1024", [(1024,), (1024, 1024)], lambda x, y: x @ y)
 
 
 @case("max axis 1 1024 x 1024")
