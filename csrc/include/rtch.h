@@ -120,6 +120,14 @@ rt_tensor *rt_copy(const rt_tensor *a);
 rt_tensor *rt_concat(int n, rt_tensor *const *parts, int axis);
 rt_tensor *rt_take(const rt_tensor *a, const rt_tensor *index, int axis);
 rt_tensor *rt_index_add(const rt_tensor *a, int axis, const rt_tensor *index, const rt_tensor *source);
+/* Elements at n index tensors (int64, one shape) along n axes: that shape, then the axes that are left. */
+rt_tensor *rt_gather(const rt_tensor *a, int n, const int64_t *axes, rt_tensor *const *index);
+
+/* Sorting, stable: NaN is the largest, -0 equals +0. Positions are int64. */
+rt_tensor *rt_sort(const rt_tensor *a, int axis, int descending);
+rt_tensor *rt_argsort(const rt_tensor *a, int axis, int descending);
+rt_tensor *rt_searchsorted(const rt_tensor *sorted, const rt_tensor *x, int right);
+rt_tensor *rt_nonzero(const rt_tensor *a); /* (ndim, count): the index of every element that is not 0, row-major */
 
 /* Writing. rt_own gives a header that nobody else's memory hangs on: t itself, else a fresh row-major copy (copy-on-
    write), for which the caller lets go of t. The others write to such a header. Where another thread took a share of it
@@ -127,6 +135,9 @@ rt_tensor *rt_index_add(const rt_tensor *a, int axis, const rt_tensor *index, co
    call writes waits for the call, so that its value never changes. They write nothing unless they return RT_OK. */
 rt_tensor *rt_own(rt_tensor *t);
 int rt_assign(rt_tensor *t, int n, const int64_t *spec, const rt_tensor *value);
+/* value has the shape that rt_gather gives; of several writes to an element the last stays, or they add up in order. */
+int rt_scatter(rt_tensor *t, int n, const int64_t *axes, rt_tensor *const *index, const rt_tensor *value,
+               int accumulate);
 int rt_binary_inplace(int op, rt_tensor *t, const rt_tensor *b);
 int rt_sgd_step(rt_tensor *p, const rt_tensor *g, rt_tensor *buf, int first, double lr, double momentum,
                 double dampening, double weight_decay, int nesterov);

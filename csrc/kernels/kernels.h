@@ -50,6 +50,13 @@ typedef struct rt_kernels {
     rt_combine combine[RT_N_OPS][RT_N_DTYPES];
     rt_gemm gemm[RT_N_DTYPES];
     int64_t gemm_scratch; /* bytes */
+    /* A row of n items, stride bytes apart: sorted to out (dense), with scratch for n items; */
+    void (*sort[RT_N_DTYPES])(const char *x, int64_t stride, int64_t n, int descending, char *out, char *scratch);
+    /* the positions in sorted order, with scratch for 24 n bytes; */
+    void (*argsort[RT_N_DTYPES])(const char *x, int64_t stride, int64_t n, int descending, int64_t *out, char *scratch);
+    /* where n_x dense items belong in a sorted row: before the first that is not smaller, or, right, after equal ones. */
+    void (*search[RT_N_DTYPES])(const char *sorted, int64_t stride, int64_t n, const char *x, int64_t n_x, int right,
+                                int64_t *out);
     /* p, g, buf may be the only tensors; contiguous, n elements. buf is NULL without momentum. */
     void (*sgd[RT_N_DTYPES])(char *p, const char *g, char *buf, int64_t n, const rt_sgd_args *args);
     void (*adam[RT_N_DTYPES])(char *p, const char *g, char *m, char *v, int64_t n, const rt_adam_args *args);
@@ -66,6 +73,7 @@ typedef struct rt_kernels {
     void rt_fill_matmul_##isa(rt_kernels *k);              \
     void rt_fill_copy_##isa(rt_kernels *k);                \
     void rt_fill_optim_##isa(rt_kernels *k);               \
+    void rt_fill_sort_##isa(rt_kernels *k);                \
     void rt_fill_random_##isa(rt_kernels *k);
 
 RT_DECLARE_FILL(baseline)

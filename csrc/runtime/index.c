@@ -71,6 +71,21 @@ static int slice_layout(const rt_tensor *t, int axis, int64_t *shape, int64_t *s
     return ndim;
 }
 
+typedef struct {
+    char *out;
+    const char *a;
+    const int64_t *index;
+    int64_t size, bytes; /* rows, and bytes of one */
+} rt_rows;
+
+static void take_rows(void *ctx, int64_t begin, int64_t end) {
+    const rt_rows *r = ctx;
+    for (int64_t j = begin; j < end; j++) {
+        const int64_t at = r->index[j] < 0 ? r->index[j] + r->size : r->index[j];
+        memcpy(r->out + j * r->bytes, r->a + at * r->bytes, (size_t)r->bytes);
+    }
+}
+
 rt_tensor *rt_take(const rt_tensor *a, const rt_tensor *index, int axis) {
     if (axis < 0 || axis >= a->ndim) RT_FAIL(RT_ERR_DIMENSION);
     const int64_t size = rt_t_shape(a)[axis];
@@ -85,14 +100,14 @@ rt_tensor *rt_take(const rt_tensor *a, const rt_tensor *index, int axis) {
         const int ndim = slice_layout(out, axis, kept, strides[0]);
         const int64_t to = rt_t_strides(out)[axis], from = rt_t_strides(a)[axis];
         const int64_t *i = (const int64_t *)dense->data;
-        /* Whole adjacent rows; not by the stride, which an axis of size one may have any of. */
-        const int64_t row = axis == 0 && a->contiguous ? a->numel / size * rt_itemsize(a->dtype) : 0;
-        for (int64_t j = 0; j < dense->numel; j++) {
+        if (axis == 0 && a->contiguous) { /* whole adjacent rows */
+            rt_rows rows = {out->data, a->data, i, size, a->numel / size * rt_itemsize(a->dtype)};
+            rt_parallel_for(dense->numel, RT_GRAIN_CHEAP * 4 / rows.bytes + 1, take_rows, &rows);
+        }
+        for (int64_t j = 0; j < dense->numel && !(axis == 0 && a->contiguous); j++) {
             char *const data[2] = {out->data + j * to, a->data + (i[j] < 0 ? i[j] + size : i[j]) * from};
-            if (row) memcpy(data[0], data[1], (size_t)row);
-            else
-                rt_iterate(rt_k.cast[a->dtype][a->dtype], 2, data, ndim, kept, (const int64_t (*)[RT_MAX_NDIM])strides,
-                           RT_GRAIN_CHEAP);
+            rt_iterate(rt_k.cast[a->dtype][a->dtype], 2, data, ndim, kept, (const int64_t (*)[RT_MAX_NDIM])strides,
+                       RT_GRAIN_CHEAP);
         }
     }
     rt_release(dense);

@@ -70,7 +70,8 @@ static int has_avx512(void) {
 #define FILL_COMMON(which)                  \
     rt_fill_elementwise_integer_##which(k); \
     rt_fill_complex_##which(k);             \
-    rt_fill_copy_##which(k);
+    rt_fill_copy_##which(k);                \
+    rt_fill_sort_##which(k);
 #define FILL(which)                       \
     rt_fill_elementwise_float_##which(k); \
     rt_fill_reduce_##which(k);            \

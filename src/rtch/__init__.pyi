@@ -78,9 +78,9 @@ from rtch.functions import isnan as isnan
 from rtch.functions import less as less
 from rtch.functions import less_equal as less_equal
 from rtch.functions import log as log
-from rtch.functions import log10 as log10
 from rtch.functions import log1p as log1p
 from rtch.functions import log2 as log2
+from rtch.functions import log10 as log10
 from rtch.functions import logaddexp as logaddexp
 from rtch.functions import logical_and as logical_and
 from rtch.functions import logical_not as logical_not
@@ -113,6 +113,7 @@ from rtch.functions import tan as tan
 from rtch.functions import tanh as tanh
 from rtch.functions import trunc as trunc
 from rtch.functions import where as where
+from rtch.indexing import take_along_axis as take_along_axis
 from rtch.manipulation import astype as astype
 from rtch.manipulation import broadcast_to as broadcast_to
 from rtch.manipulation import concat as concat
@@ -127,6 +128,14 @@ from rtch.manipulation import stack as stack
 from rtch.manipulation import sum_to as sum_to
 from rtch.manipulation import take as take
 from rtch.random import manual_seed as manual_seed
+from rtch.searching import argsort as argsort
+from rtch.searching import nonzero as nonzero
+from rtch.searching import searchsorted as searchsorted
+from rtch.searching import sort as sort
+from rtch.searching import unique_all as unique_all
+from rtch.searching import unique_counts as unique_counts
+from rtch.searching import unique_inverse as unique_inverse
+from rtch.searching import unique_values as unique_values
 from rtch.tensor import Tensor as Tensor
 from rtch.tensor import shares_storage as shares_storage
 from rtch.version import __version__ as __version__

@@ -48,9 +48,9 @@ __all__ = [
     "less",
     "less_equal",
     "log",
-    "log10",
     "log1p",
     "log2",
+    "log10",
     "logaddexp",
     "logical_and",
     "logical_not",
@@ -568,7 +568,7 @@ def divide(x: Operand, y: Operand, /) -> Tensor:
 def pow(x: Operand, y: Operand, /) -> Tensor:
     """x to the power y.
 
-    float32 is correctly rounded; float64 is within 1 ULP. Integers wrap; to a negative power they give 0, but for 1 and -1.
+    float32 is correctly rounded, float64 within 1 ULP. Integers wrap; 1 and -1 alone have negative powers.
 
     Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
     Dtype: integers, floating or complex; the result has the promoted dtype.

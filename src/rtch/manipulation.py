@@ -212,12 +212,12 @@ def take(x: Tensor, indices: Any, /, *, axis: int | None = None) -> Tensor:
 
     Args:
         x: any shape.
-        indices: (n,) int64 tensor, or a list of integers.
+        indices: (n,) tensor of integers, or a list of them.
         axis: may be left out where x has one dimension.
 
     Raises:
         DimensionError: an index or the axis out of range.
-        DTypeError: indices are not int64.
+        DTypeError: indices are no integers.
     """
     need_tensors("take", x)
     if axis is None and x.ndim != 1:
@@ -235,7 +235,7 @@ def index_add(x: Tensor, indices: Any, y: Tensor, /, *, axis: int = 0) -> Tensor
 
     Args:
         x: any shape.
-        indices: (n,) int64, may repeat.
+        indices: (n,) integers, may repeat.
         y: x's shape with size n along axis.
 
     Raises:
@@ -253,11 +253,11 @@ def index_add(x: Tensor, indices: Any, y: Tensor, /, *, axis: int = 0) -> Tensor
 
 def _indices(where_: str, indices: Any) -> Tensor:
     made = snapshot(indices) if isinstance(indices, Tensor) else asarray(indices)
-    if made.dtype is not int64:
-        if made.size:
-            raise DTypeError(f"{where_}: int64 indices are needed; got {made.dtype.name}", dtype=made.dtype)
-        made = astype(made, int64)  # an empty list
-    return made
+    if made.dtype is int64:
+        return made
+    if made.size and not made.dtype.is_integer:
+        raise DTypeError(f"{where_}: integer indices are needed; got {made.dtype.name}", dtype=made.dtype)
+    return astype(made, int64)
 
 
 def matmul(x: Tensor, y: Tensor, /) -> Tensor:

@@ -192,6 +192,26 @@ def own(where_: str, t: Tensor) -> Any:
     return h
 
 
+def write(where_: str, t: Tensor, call: Callable[[Any], int], *operands: Any, rule: str = "") -> None:
+    """Call a writing entry of the C core on the header of t, owned (copy-on-write), until no other thread interferes.
+
+    Raises:
+        TorchError: the one for the call's status, about the operands.
+    """
+    with _writing:
+        status = lib.RT_ERR_SHARED
+        while status == lib.RT_ERR_SHARED:
+            status = call(own(where_, t))
+        if status != lib.RT_OK:
+            raise failure(where_, *operands, rule=rule, status=status)
+
+
+def become(t: Tensor, made: Tensor) -> None:
+    """Give t the value of another tensor and its place in the graph."""
+    replace_header(t, lib.rt_retain(made._h))
+    t._node = made._node
+
+
 def need_tensors(where_: str, *values: Any) -> None:
     """Raise where a value is not a Tensor."""
     for value in values:
@@ -391,8 +411,18 @@ def structure(op: Op, h: Any, inputs: tuple[Any, ...], attrs: dict[str, Any] | N
     return out
 
 
-def _index_spec(t: Tensor, key: Any) -> list[int]:
-    """The numbers that `rt_index` takes for a basic index: kind, start, step, length per entry."""
+def _is_advanced(item: Any) -> bool:
+    """Whether an item of a key is a mask or an index tensor, or a list or array of such values."""
+    if isinstance(item, Tensor):
+        return item._h.ndim > 0 or item.dtype is bool_
+    if isinstance(item, (bool, list)):
+        return True
+    shape = getattr(item, "shape", None)
+    return shape is not None and (shape != () or getattr(item.dtype, "name", "") == "bool")
+
+
+def basic_spec(t: Tensor, key: Any) -> list[int] | None:
+    """The numbers that `rt_index` takes for a basic index: kind, start, step, length per entry. None for other keys."""
     h = t._h
     ndim = h.ndim
     items = key if isinstance(key, tuple) else (key,)
@@ -402,6 +432,9 @@ def _index_spec(t: Tensor, key: Any) -> list[int]:
             n_ellipses += 1
         elif item is not None:
             n_axes += 1
+            kind = type(item)
+            if kind is not int and kind is not slice and _is_advanced(item):
+                return None
     if n_axes > ndim:
         raise DimensionError(
             f"index: at most {ndim} indices are taken; got {n_axes} for shape {list(t.shape)}", ndim=ndim, shape=t.shape
@@ -428,10 +461,12 @@ def _index_spec(t: Tensor, key: Any) -> list[int]:
             axis += 1
         else:
             try:
-                i, size = operator.index(_not_bool(item)), shape[axis]
-            except (TypeError, ArgumentError) as error:
+                i, size = operator.index(item), shape[axis]
+            except TypeError as error:
                 raise DTypeError(
-                    f"index: integers, slices, None and Ellipsis are taken; got {type(item).__name__}", index=item
+                    "index: integers, slices, None, Ellipsis, integer tensors and masks are taken; "
+                    f"got {type(item).__name__}",
+                    index=item,
                 ) from error
             if not -size <= i < size:
                 raise DimensionError(
@@ -442,12 +477,6 @@ def _index_spec(t: Tensor, key: Any) -> list[int]:
             spec += (1, i % size, 0, 0)
             axis += 1
     return spec
-
-
-def _not_bool(item: Any) -> Any:
-    if isinstance(item, bool):  # True would be 1; arrays of the standard take it as a mask
-        raise TypeError
-    return item
 
 
 def getitem(x: Tensor, spec: list[int]) -> Tensor:
@@ -466,12 +495,8 @@ def assign(target: Tensor, spec: list[int], value: Any) -> None:
     refuse_leaf_write("setitem", target)
     flows = grad_mode.enabled and (target._node is not None or value._node is not None)
     before = snapshot(target) if flows else None
-    with _writing:
-        status = lib.RT_ERR_SHARED
-        while status == lib.RT_ERR_SHARED:
-            status = lib.rt_assign(own("setitem", target), len(spec) // 4, spec, value._h)
-        if status != lib.RT_OK:
-            raise failure("setitem", target, value, rule="the value does not broadcast to the selection")
+    rule = "the value does not broadcast to the selection"
+    write("setitem", target, lambda h: lib.rt_assign(h, len(spec) // 4, spec, value._h), target, value, rule=rule)
     if before is not None:
         before._node = target._node
         target._node = _record(BY_NAME["setitem"], target, (before, value), {"key": spec})
@@ -493,15 +518,10 @@ def inplace(op: Op, x: Tensor, y: Any) -> Tensor:
         if out.shape != x.shape or out.dtype is not x.dtype:
             status = lib.RT_ERR_BROADCAST if out.shape != x.shape else lib.RT_ERR_DTYPE
             raise failure(op.name, x, y, rule="an in-place result must keep shape and dtype", status=status)
-        replace_header(x, lib.rt_retain(out._h))
-        x._node = out._node
+        become(x, out)
         return x
-    with _writing:
-        status = lib.RT_ERR_SHARED
-        while status == lib.RT_ERR_SHARED:
-            status = lib.rt_binary_inplace(op.id, own(op.name, x), y._h)
-        if status != lib.RT_OK:
-            raise failure(op.name, x, y, rule="an in-place result must keep shape and dtype")
+    rule = "an in-place result must keep shape and dtype"
+    write(op.name, x, lambda h: lib.rt_binary_inplace(op.id, h, y._h), x, y, rule=rule)
     return x
 
 
@@ -764,15 +784,23 @@ class Tensor:
     # Indexing -------------------------------------------------------------------------------------------------
 
     def __getitem__(self, key: Any) -> Tensor:
-        """A view by integers, slices with any step, None and Ellipsis.
+        """A view by integers, slices with any step, None and Ellipsis; a copy by integer tensors and boolean masks, by
+        NumPy's rules (see `rtch.indexing`).
 
         Raises:
-            DimensionError: an index out of range, or too many of them.
+            DimensionError: an index out of range, or too many of them, or a mask of another shape.
+            DTypeError: what is no index.
         """
-        return getitem(self, _index_spec(self, key))
+        spec = basic_spec(self, key)
+        if spec is None:
+            from rtch.indexing import get
+
+            return get(self, key)
+        return getitem(self, spec)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        """Write a scalar or a tensor that broadcasts to the selection; no other tensor sees it.
+        """Write a scalar or a tensor that broadcasts to the selection; no other tensor sees it. Where a key selects an
+        element several times the last write stays.
 
         Raises:
             BroadcastError: the value does not fit.
@@ -782,7 +810,13 @@ class Tensor:
             raise AutogradError(
                 "setitem: this writes into a temporary view and would be lost; use x[0, 1] = 5, not x[0][1] = 5"
             )
-        assign(self, _index_spec(self, key), value)
+        spec = basic_spec(self, key)
+        if spec is None:
+            from rtch.indexing import put
+
+            put(self, key, value)
+        else:
+            assign(self, spec, value)
 
     # Gradients ------------------------------------------------------------------------------------------------
 

@@ -147,13 +147,13 @@ def test_keys_of_too_many_items() -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ["a", 1.5, True, np.True_, [0], np.array([0, 1]), {}, rtch.asarray([0, 1]), rtch.asarray(True), rtch.ones(())],
+    ["a", 1.5, {}, object(), rtch.ones(()), np.float32(1.0), 1j],
 )
 def test_keys_of_another_type(key: Any) -> None:
-    """Masks and index arrays are not basic indexing: a DTypeError on one line, for reading and writing."""
+    """A DTypeError on one line, for reading and writing."""
     x = rtch.zeros((3, 2))
     for wrapped in (key, (0, key), (None, key)):
-        with pytest.raises(DTypeError, match=r"^index: integers, slices, None and Ellipsis are taken; got ") as caught:
+        with pytest.raises(DTypeError, match=r"^index: .* are (taken|needed); got ") as caught:
             x[wrapped]
         assert "\n" not in str(caught.value)
         with pytest.raises(TypeError):

@@ -91,7 +91,7 @@ def _generated(kinds: tuple[Kind, ...] = (*ONE, *TWO, Kind.REDUCE)) -> list[Op]:
 def functions() -> str:
     """The text of rtch/functions.py."""
     ops = _generated()
-    names = sorted([*(op.name for op in ops), "where"])
+    names = sorted([*(op.name for op in ops), "where"], key=_natural)
     constants = "\n".join(f'{op.name.upper()} = BY_NAME["{op.name}"]' for op in ops)
     exports = "\n".join(f'    "{name}",' for name in names)
     body = "\n\n".join(_function(op) for op in ops)
@@ -195,7 +195,7 @@ def stub() -> str:
     lines = [HEADER.rstrip(), f"# {NOTICE}", ""]
     lines += [f"from rtch import {name} as {name}" for name in sorted(package["_MODULES"])]
     names = {home: sorted(names, key=_natural) for home, names in package["_HOMES"].items()}
-    names["rtch.functions"] = sorted([*(op.name for op in _generated()), "where"])
+    names["rtch.functions"] = sorted([*(op.name for op in _generated()), "where"], key=_natural)
     for home in sorted(names):
         lines += [f"from {home} import {name} as {name}" for name in names[home]]
     return "\n".join(lines) + "\n"

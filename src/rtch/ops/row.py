@@ -23,12 +23,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+HOMES = ("rtch.functions", "rtch.creation", "rtch.manipulation", "rtch.indexing", "rtch.searching")
+
 
 class _Functions:
     """The public functions by name. The modules that define them enter them here, and are loaded on first use."""
 
     def __getattr__(self, name: str) -> Any:
-        for home in ("rtch.functions", "rtch.creation", "rtch.manipulation"):
+        for home in HOMES:
             importlib.import_module(home)
         try:
             return self.__dict__[name]

@@ -328,8 +328,7 @@ _row(
     "x to the power y.",
     lambda g, x, y: F.where(y == 0, 0, g * y * F.pow(x, y - 1)),
     lambda g, x, y, out: F.where((x == 0) & (y >= 0), 0, g * out * F.log(x)),
-    detail="float32 is correctly rounded; float64 is within 1 ULP. Integers wrap; to a negative power they give 0, but "
-    "for 1 and -1.",
+    detail="float32 is correctly rounded, float64 within 1 ULP. Integers wrap; 1 and -1 alone have negative powers.",
     operator="pow",
     in_place=True,
     costly=True,
@@ -484,7 +483,9 @@ _row(
     lambda g, x, out: F.where(x == 0, 0, g * (out / x)),
     lambda g: F.zeros_like(g),
 )
-_row("nextafter", Kind.BINARY, Rule.REAL_FLOAT, "The next number after x in the direction of y; y where they are equal.")
+_row(
+    "nextafter", Kind.BINARY, Rule.REAL_FLOAT, "The next number after x in the direction of y; y where they are equal."
+)
 _row(
     "remainder",
     Kind.BINARY,
@@ -598,6 +599,30 @@ _row(
     lambda g, key: F.setitem(g, key, 0),
     lambda g, y_shape, key: F.sum_to(F.getitem(g, key), y_shape),
     inputs=("x", "y"),
+)
+_row(
+    "gather_nd",
+    Kind.STRUCTURE,
+    Rule.ANY,
+    "Elements at several index tensors; what ``x[tensor]`` records.",
+    lambda g, x_shape, axes, indices: F.scatter_nd_add(g, x_shape, axes, indices),
+)
+_row(
+    "scatter_nd",
+    Kind.STRUCTURE,
+    Rule.ANY,
+    "A copy of x in which y stands at several index tensors; what ``x[tensor] = y`` records.",
+    lambda g, axes, indices: F.scatter_nd(g, axes, indices, 0),
+    lambda g, axes, indices: F.gather_nd(g, axes, indices),
+    detail="The last of several writes to an element stays.",
+    inputs=("x", "y"),
+)
+_row(
+    "scatter_nd_add",
+    Kind.STRUCTURE,
+    Rule.NUMERIC,
+    "Zeros to which x is added at several index tensors, in the order of the indices.",
+    lambda g, axes, indices: F.gather_nd(g, axes, indices),
 )
 _row(
     "take",

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""Sorting, searching and sets against NumPy and a plain-Python model of the order, on any views and dtypes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import rtch
+from rtch.autograd import gradcheck, gradgradcheck
+from rtch.errors import ArgumentError, DimensionError, DTypeError
+from tensor_draws import COMPLEX, DTYPES, assert_same, awkward, bits, pairs, values
+
+REAL = [name for name in DTYPES if name not in COMPLEX]
+
+
+def place(value: Any) -> tuple[bool, Any]:
+    """NaN last, -0 as +0."""
+    return (value != value, 0 if value != value else value)
+
+
+def model(row: list[Any], descending: bool) -> list[int]:
+    """Positions in order: stable also when descending."""
+    return sorted(range(len(row)), key=lambda i: place(row[i]), reverse=descending)
+
+
+@given(pairs(tuple(REAL), max_side=6), st.data())
+@settings(max_examples=150)
+def test_any_view_along_any_axis(pair: tuple[rtch.Tensor, np.ndarray], data: st.DataObject) -> None:
+    """Positions by the model; sort is the elements at them, to the bit."""
+    t, a = pair
+    if a.ndim == 0:
+        for function in (rtch.sort, rtch.argsort):
+            with pytest.raises(DimensionError):
+                function(t)
+        return
+    axis, descending = data.draw(st.integers(-a.ndim, a.ndim - 1)), data.draw(st.booleans())
+    expected = (
+        np.apply_along_axis(lambda row: model(row.tolist(), descending), axis, a) if a.size else a.astype("int64")
+    )
+    got = rtch.argsort(t, axis=axis, descending=descending)
+    assert_same(expected.astype("int64"), got)
+    assert_same(np.take_along_axis(a, expected.astype("int64"), axis), rtch.sort(t, axis=axis, descending=descending))
+
+
+@pytest.mark.parametrize("n", [1, 2, 23, 24, 25, 26, 255, 256, 257, 1000, 5000])
+@pytest.mark.parametrize("dtype", REAL)
+def test_long_rows(dtype: str, n: int) -> None:
+    """On both sides of the length at which the method changes, with many ties, zeros of both signs and NaN."""
+    for make in (awkward, lambda d, shape, seed: values(d, shape, seed, -3, 3)):
+        a = make(dtype, (3, n), n)
+        t = rtch.asarray(a)
+        for descending in (False, True):
+            expected = np.array([model(row.tolist(), descending) for row in a])
+            assert_same(expected, rtch.argsort(t, descending=descending))
+            assert_same(np.take_along_axis(a, expected, -1), rtch.sort(t, descending=descending))
+
+
+def test_threads_give_the_same() -> None:
+    """Rows are shared out."""
+    a = awkward("float32", (300, 200), 1)
+    t, before = rtch.asarray(a), rtch.get_num_threads()
+    try:
+        results = []
+        for n in (1, 2, 8):
+            rtch.set_num_threads(n)
+            results.append((bits(rtch.sort(t)).tolist(), rtch.argsort(t, axis=0).tolist()))
+        assert results[0] == results[1] == results[2]
+    finally:
+        rtch.set_num_threads(before)
+
+
+@given(pairs(tuple(REAL), max_side=6), st.data())
+@settings(max_examples=100)
+def test_searchsorted(pair: tuple[rtch.Tensor, np.ndarray], data: st.DataObject) -> None:
+    """Between equal elements by side, with a sorter, on views; dtypes are promoted."""
+    t, a = pair
+    n = data.draw(st.integers(0, 9))
+    row = awkward(a.dtype.name, (n,), 4)
+    order = np.array(model(row.tolist(), False), "int64")
+    keys = [place(v) for v in row[order].tolist()]
+    for side in ("left", "right"):
+        found = [sum(k < place(v) or (side == "right" and k == place(v)) for k in keys) for v in a.reshape(-1).tolist()]
+        expected = np.array(found, "int64").reshape(a.shape)
+        assert_same(expected, rtch.searchsorted(rtch.asarray(row[order]), t, side=side))
+        assert_same(expected, rtch.searchsorted(rtch.asarray(row), t, side=side, sorter=rtch.asarray(order)))
+
+
+@given(pairs(tuple(DTYPES), max_side=5))
+@settings(max_examples=100)
+def test_nonzero(pair: tuple[rtch.Tensor, np.ndarray]) -> None:
+    """The indices in row-major order."""
+    t, a = pair
+    if a.ndim == 0:
+        with pytest.raises(DimensionError, match=r"^nonzero: "):
+            rtch.nonzero(t)
+        return
+    got = rtch.nonzero(t)
+    assert len(got) == a.ndim
+    for expected, index in zip(np.nonzero(a), got, strict=True):
+        assert_same(expected, index)
+
+
+@given(pairs(tuple(DTYPES), max_side=6))
+@settings(max_examples=150)
+def test_unique(pair: tuple[rtch.Tensor, np.ndarray]) -> None:
+    """Every NaN is its own value; the four functions agree; inverse and first positions lead back."""
+    t, a = pair
+    out = rtch.unique_all(t)
+    flat = a.reshape(-1)
+    distinct = list(dict.fromkeys(v for v in flat.tolist() if v == v))
+    nans = sum(v != v for v in flat.tolist())
+    assert out.values.shape == (len(distinct) + nans,)
+    assert set(distinct) == {v for v in out.values.tolist() if v == v}
+    assert out.inverse_indices.shape == a.shape
+    assert out.counts.tolist() == [1 if v != v else flat.tolist().count(v) for v in out.values.tolist()]
+    back = rtch.take(out.values, out.inverse_indices.reshape(-1), axis=0).tolist()
+    assert all(x == y or (x != x and y != y) for x, y in zip(back, flat.tolist(), strict=True))
+    for v, i in zip(out.values.tolist(), out.indices.tolist(), strict=True):
+        assert v != v or flat.tolist().index(v) == i
+    if a.dtype.kind not in "c":
+        assert out.values.tolist() == sorted(distinct) + [v for v in out.values.tolist() if v != v]
+    assert_same(out.values.numpy(), rtch.unique_values(t))
+    assert [x.tolist() for x in rtch.unique_counts(t)][1] == out.counts.tolist()
+    assert [x.tolist() for x in rtch.unique_inverse(t)][1] == out.inverse_indices.tolist()
+    assert out._fields == ("values", "indices", "inverse_indices", "counts")
+
+
+def test_gradients() -> None:
+    """Sorting sends each gradient back to where its element came from."""
+    x = rtch.asarray([[3.0, 1.0, 2.0], [0.5, 0.7, 0.1]], dtype="float64").requires_grad_()
+    for axis in (0, 1):
+        for descending in (False, True):
+            assert gradcheck(lambda x, a=axis, d=descending: rtch.sort(x, axis=a, descending=d) ** 2, (x,))
+            assert gradgradcheck(lambda x, a=axis, d=descending: rtch.sort(x, axis=a, descending=d) ** 3, (x,))
+
+
+def test_what_is_refused() -> None:
+    """Axes, dtypes and sides."""
+    x = rtch.zeros((2, 3))
+    for function in (rtch.sort, rtch.argsort):
+        with pytest.raises(DimensionError, match=rf"^{function.__name__}: axis must be in"):
+            function(x, axis=2)
+        for dtype in ("complex64", "float16"):
+            with pytest.raises(DTypeError, match=rf"^{function.__name__}: "):
+                function(rtch.zeros(3, dtype=dtype))
+    with pytest.raises(ArgumentError, match=r"^searchsorted: side must be"):
+        rtch.searchsorted(x[0], x, side="middle")
+    with pytest.raises(DimensionError, match=r"^searchsorted: x1 must have one dimension"):
+        rtch.searchsorted(x, x)
+    with pytest.raises(DTypeError, match=r"^searchsorted: "):
+        rtch.searchsorted(rtch.zeros(2, dtype="uint64"), rtch.zeros(2, dtype="int8"))
+    assert math.isnan(rtch.sort(rtch.asarray([math.nan, 1.0]), descending=True)[0].item())
