@@ -112,6 +112,12 @@ rt_tensor *rt_binary(int op, const rt_tensor *a, const rt_tensor *b);
 rt_tensor *rt_binary_scalar(int op, const rt_tensor *a, int scalar_kind, double f, double g, int64_t i, int swap);
 rt_tensor *rt_where(const rt_tensor *cond, const rt_tensor *a, const rt_tensor *b);
 rt_tensor *rt_reduce(int op, const rt_tensor *a, uint64_t axes, int keepdims);
+/* var and std: squared deviations from the mean, divided by their number less correction. */
+rt_tensor *rt_variance(int op, const rt_tensor *a, uint64_t axes, int keepdims, double correction);
+/* The position of the first extreme along an axis, or in row-major order where axis is -1. */
+rt_tensor *rt_argreduce(int op, const rt_tensor *a, int axis, int keepdims);
+/* Running reduction along an axis; with_start: one element longer, from 0 or 1. */
+rt_tensor *rt_scan(int op, const rt_tensor *a, int axis, int with_start);
 rt_tensor *rt_sum_to(const rt_tensor *a, int ndim, const int64_t *shape);
 rt_tensor *rt_matmul(const rt_tensor *a, const rt_tensor *b);
 rt_tensor *rt_cast(const rt_tensor *a, int dtype);

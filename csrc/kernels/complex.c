@@ -55,23 +55,6 @@
 #define ZBODY_equal(a, b) ((a).re == (b).re && (a).im == (b).im)
 #define ZBODY_not_equal(a, b) ((a).re != (b).re || (a).im != (b).im)
 
-#define DEFINE_COMPLEX(D, T)                               \
-    static inline z read_##D(const char *p) {              \
-        T parts[2];                                        \
-        memcpy(parts, p, sizeof(parts));                   \
-        return make((double)parts[0], (double)parts[1]);   \
-    }                                                      \
-    static inline void write_##D(char *p, z a) {           \
-        const T parts[2] = {(T)a.re, (T)a.im};             \
-        memcpy(p, parts, sizeof(parts));                   \
-    }                                                      \
-    static inline void write_real_##D(char *p, double x) { \
-        const T real = (T)x;                               \
-        memcpy(p, &real, sizeof(real));                    \
-    }
-DEFINE_COMPLEX(c64, float)
-DEFINE_COMPLEX(c128, double)
-
 #define LOOP_1(D, op, STATEMENT)                                        \
     static void op##_##D(char *const *p, const int64_t *s, int64_t n) { \
         for (int64_t i = 0; i < n; i++) {                               \

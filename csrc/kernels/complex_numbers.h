@@ -112,4 +112,26 @@ static inline z sign(z a) {
     return make(s.re / m, s.im / m);
 }
 
+/* How they lie in memory; complex64 is rounded once per part. */
+#define RT_COMPLEX_MEMORY(D, T)                                \
+    static inline z read_##D(const char *p) {                  \
+        T parts[2];                                            \
+        memcpy(parts, p, sizeof(parts));                       \
+        return make((double)parts[0], (double)parts[1]);       \
+    }                                                          \
+    static inline void write_##D(char *p, z a) {               \
+        const T parts[2] = {(T)a.re, (T)a.im};                 \
+        memcpy(p, parts, sizeof(parts));                       \
+    }                                                          \
+    static inline void write_real_##D(char *p, double x) {     \
+        const T real = (T)x;                                   \
+        memcpy(p, &real, sizeof(real));                        \
+    }                                                          \
+    static inline z product_##D(z a, z b) {                    \
+        const z exact = multiply(a, b);                        \
+        return make((double)(T)exact.re, (double)(T)exact.im); \
+    }
+RT_COMPLEX_MEMORY(c64, float)
+RT_COMPLEX_MEMORY(c128, double)
+
 #endif

@@ -28,6 +28,12 @@ typedef void (*rt_reduce_cols)(const char *x, int64_t stride_row, int64_t n, int
 /* out[i] = combine(a[i], b[i]): joins two subtrees, a being the left one. */
 typedef void (*rt_combine)(const char *a, const char *b, char *out, int64_t n);
 
+/* Where the first extreme of n > 0 adjacent elements stands; NaN is the extreme, zeros of both signs are equal. */
+typedef int64_t (*rt_position)(const char *x, int64_t n);
+/* Running reductions of n > 0 elements: along n_rows rows of adjacent elements, or down n_cols adjacent columns. */
+typedef void (*rt_scan_run)(const char *x, int64_t x_row, char *out, int64_t out_row, int64_t n_rows, int64_t n);
+typedef void (*rt_scan_cols)(const char *x, int64_t x_row, char *out, int64_t out_row, int64_t n, int64_t n_cols);
+
 /* C (m, n) = A (m, k) B (k, n), any strides; scratch is rt_gemm_scratch bytes, 64-byte aligned. */
 typedef void (*rt_gemm)(int64_t m, int64_t n, int64_t k, const char *a, int64_t a_row, int64_t a_col, const char *b,
                         int64_t b_row, int64_t b_col, char *c, int64_t c_row, int64_t c_col, char *scratch);
@@ -48,6 +54,9 @@ typedef struct rt_kernels {
     rt_reduce_run reduce_run[RT_N_OPS][RT_N_DTYPES];
     rt_reduce_cols reduce_cols[RT_N_OPS][RT_N_DTYPES];
     rt_combine combine[RT_N_OPS][RT_N_DTYPES];
+    rt_position position[RT_N_OPS][RT_N_DTYPES];
+    rt_scan_run scan_run[RT_N_OPS][RT_N_DTYPES];
+    rt_scan_cols scan_cols[RT_N_OPS][RT_N_DTYPES];
     rt_gemm gemm[RT_N_DTYPES];
     int64_t gemm_scratch; /* bytes */
     /* A row of n items, stride bytes apart: sorted to out (dense), with scratch for n items; */
@@ -69,7 +78,10 @@ typedef struct rt_kernels {
     void rt_fill_elementwise_float_##isa(rt_kernels *k);   \
     void rt_fill_elementwise_integer_##isa(rt_kernels *k); \
     void rt_fill_complex_##isa(rt_kernels *k);             \
+    void rt_fill_extremes_##isa(rt_kernels *k);            \
     void rt_fill_reduce_##isa(rt_kernels *k);              \
+    void rt_fill_reduce_complex_##isa(rt_kernels *k);      \
+    void rt_fill_scan_##isa(rt_kernels *k);                \
     void rt_fill_matmul_##isa(rt_kernels *k);              \
     void rt_fill_copy_##isa(rt_kernels *k);                \
     void rt_fill_optim_##isa(rt_kernels *k);               \

@@ -36,4 +36,13 @@ RT_ORDER_INTEGER(u16)
 RT_ORDER_INTEGER(u32)
 RT_ORDER_INTEGER(u64)
 
+/* Where a or b is NaN, as a mask. */
+#if defined(RT_ISA_AVX2)
+#define v_unordered_f32(a, b) ((vi32)_mm256_cmp_ps((__m256)(a), (__m256)(b), _CMP_UNORD_Q))
+#define v_unordered_f64(a, b) ((vi64)_mm256_cmp_pd((__m256d)(a), (__m256d)(b), _CMP_UNORD_Q))
+#else
+#define v_unordered_f32(a, b) ((vi32)(((a) != (a)) | ((b) != (b))))
+#define v_unordered_f64(a, b) ((vi64)(((a) != (a)) | ((b) != (b))))
+#endif
+
 #endif

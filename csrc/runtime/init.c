@@ -71,10 +71,13 @@ static int has_avx512(void) {
     rt_fill_elementwise_integer_##which(k); \
     rt_fill_complex_##which(k);             \
     rt_fill_copy_##which(k);                \
-    rt_fill_sort_##which(k);
+    rt_fill_sort_##which(k);                \
+    rt_fill_reduce_complex_##which(k);      \
+    rt_fill_scan_##which(k);
 #define FILL(which)                       \
     rt_fill_elementwise_float_##which(k); \
     rt_fill_reduce_##which(k);            \
+    rt_fill_extremes_##which(k);          \
     rt_fill_matmul_##which(k);            \
     rt_fill_optim_##which(k);             \
     rt_fill_random_##which(k);            \

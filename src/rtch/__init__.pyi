@@ -47,6 +47,10 @@ from rtch.functions import abs as abs
 from rtch.functions import acos as acos
 from rtch.functions import acosh as acosh
 from rtch.functions import add as add
+from rtch.functions import all as all
+from rtch.functions import any as any
+from rtch.functions import argmax as argmax
+from rtch.functions import argmin as argmin
 from rtch.functions import asin as asin
 from rtch.functions import asinh as asinh
 from rtch.functions import atan as atan
@@ -63,6 +67,9 @@ from rtch.functions import conj as conj
 from rtch.functions import copysign as copysign
 from rtch.functions import cos as cos
 from rtch.functions import cosh as cosh
+from rtch.functions import count_nonzero as count_nonzero
+from rtch.functions import cumulative_prod as cumulative_prod
+from rtch.functions import cumulative_sum as cumulative_sum
 from rtch.functions import divide as divide
 from rtch.functions import equal as equal
 from rtch.functions import exp as exp
@@ -97,6 +104,7 @@ from rtch.functions import nextafter as nextafter
 from rtch.functions import not_equal as not_equal
 from rtch.functions import positive as positive
 from rtch.functions import pow as pow
+from rtch.functions import prod as prod
 from rtch.functions import reciprocal as reciprocal
 from rtch.functions import relu as relu
 from rtch.functions import remainder as remainder
@@ -107,11 +115,13 @@ from rtch.functions import sin as sin
 from rtch.functions import sinh as sinh
 from rtch.functions import sqrt as sqrt
 from rtch.functions import square as square
+from rtch.functions import std as std
 from rtch.functions import subtract as subtract
 from rtch.functions import sum as sum
 from rtch.functions import tan as tan
 from rtch.functions import tanh as tanh
 from rtch.functions import trunc as trunc
+from rtch.functions import var as var
 from rtch.functions import where as where
 from rtch.indexing import take_along_axis as take_along_axis
 from rtch.manipulation import astype as astype

@@ -20,6 +20,7 @@ from rtch._c import failure, ffi, lib
 from rtch.dtypes import (
     BY_CODE,
     DType,
+    as_dtype,
     bfloat16,
     bool_,
     check_bounds,
@@ -109,9 +110,19 @@ _NEXTAFTER = BY_NAME["nextafter"]
 _REMAINDER = BY_NAME["remainder"]
 _FLOOR_DIVIDE = BY_NAME["floor_divide"]
 _SUM = BY_NAME["sum"]
+_PROD = BY_NAME["prod"]
 _MEAN = BY_NAME["mean"]
 _MAX = BY_NAME["max"]
 _MIN = BY_NAME["min"]
+_VAR = BY_NAME["var"]
+_STD = BY_NAME["std"]
+_ANY = BY_NAME["any"]
+_ALL = BY_NAME["all"]
+_COUNT_NONZERO = BY_NAME["count_nonzero"]
+_ARGMAX = BY_NAME["argmax"]
+_ARGMIN = BY_NAME["argmin"]
+_CUMULATIVE_SUM = BY_NAME["cumulative_sum"]
+_CUMULATIVE_PROD = BY_NAME["cumulative_prod"]
 # end generated ops
 
 
@@ -382,21 +393,80 @@ def normalize_axis(where_: str, axis: int, ndim: int) -> int:
     return axis % ndim
 
 
-def reduce(op: Op, x: Any, axis: int | tuple[int, ...] | None, keepdims: bool) -> Tensor:
+def reduce(
+    op: Op,
+    x: Any,
+    axis: int | tuple[int, ...] | None,
+    keepdims: bool,
+    *,
+    dtype: Any = None,
+    correction: float | None = None,
+) -> Tensor:
     """Run a reduction over axes, all of them where axis is None."""
     x = _operand(op, x)
+    if dtype is not None:
+        wanted = _result_dtype(op, dtype)
+        out = reduce(op, x if x.dtype is wanted else F.astype(x, wanted), axis, keepdims)
+        return out if out.dtype is wanted else F.astype(out, wanted)  # type: ignore[no-any-return]
     h = x._h
     mask = axes_mask(op.name, axis, h.ndim)
-    r = lib.rt_reduce(op.id, h, mask, keepdims)
+    if correction is None:
+        r = lib.rt_reduce(op.id, h, mask, keepdims)
+    else:
+        r = lib.rt_variance(op.id, h, mask, keepdims, _number(op, "correction", correction))
     if not r:
-        if lib.rt_last_status() == lib.RT_ERR_SHAPE:
-            raise ArgumentError(f"{op.name}: nothing to reduce; got shape {list(x.shape)}", op=op.name, shape=x.shape)
-        raise failure(op.name, x)
+        raise _nothing_to_reduce(op, x) if lib.rt_last_status() == lib.RT_ERR_SHAPE else failure(op.name, x)
     out = wrap(r)
     if x._node is not None:
         count = h.numel // r.numel if r.numel else 0
-        out._node = _record(op, out, (x,), {"axes": mask, "keepdims": keepdims, "count": count})
+        attrs = {"axes": mask, "keepdims": keepdims, "count": count}
+        if correction is not None:
+            attrs["divisor"] = max(count - correction, 0.0)
+        out._node = _record(op, out, (x,), attrs)
     return out
+
+
+def argreduce(op: Op, x: Any, axis: int | None, keepdims: bool) -> Tensor:
+    """Find the first extreme along an axis, or in row-major order where axis is None."""
+    x = _operand(op, x)
+    at = -1 if axis is None else normalize_axis(op.name, axis, x._h.ndim)
+    r = lib.rt_argreduce(op.id, x._h, at, keepdims)
+    if not r:
+        raise _nothing_to_reduce(op, x) if lib.rt_last_status() == lib.RT_ERR_SHAPE else failure(op.name, x)
+    return wrap(r)
+
+
+def scan(op: Op, x: Any, axis: int | None, dtype: Any, include_initial: bool) -> Tensor:
+    """Run a running reduction along an axis."""
+    x = _operand(op, x)
+    if dtype is not None:
+        wanted = _result_dtype(op, dtype)
+        out = scan(op, x if x.dtype is wanted else F.astype(x, wanted), axis, None, include_initial)
+        return out if out.dtype is wanted else F.astype(out, wanted)  # type: ignore[no-any-return]
+    ndim = x._h.ndim
+    if axis is None and ndim != 1:
+        raise DimensionError(f"{op.name}: axis is needed unless there is one; got shape {list(x.shape)}", ndim=ndim)
+    at = 0 if axis is None else normalize_axis(op.name, axis, ndim)
+    attrs = {"axis": at, "include_initial": include_initial}
+    return structure(op, lib.rt_scan(op.id, x._h, at, include_initial), (x,), attrs)
+
+
+def _nothing_to_reduce(op: Op, x: Tensor) -> ArgumentError:
+    return ArgumentError(f"{op.name}: nothing to reduce; got shape {list(x.shape)}", op=op.name, shape=x.shape)
+
+
+def _result_dtype(op: Op, dtype: Any) -> DType:
+    """The dtype= of a sum or product: a number's."""
+    wanted = as_dtype(dtype)
+    if wanted is bool_ or wanted.is_storage:
+        raise DTypeError(f"{op.name}: dtype must be one that numbers are computed in; got {wanted.name}", op=op.name)
+    return wanted
+
+
+def _number(op: Op, name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ArgumentError(f"{op.name}: {name} must be a number; got {value!r:.80}", op=op.name, argument=value)
+    return float(value)
 
 
 def structure(op: Op, h: Any, inputs: tuple[Any, ...], attrs: dict[str, Any] | None = None) -> Tensor:
@@ -1181,9 +1251,13 @@ class Tensor:
         """The largest whole number not above x / y written to x."""
         return inplace(_FLOOR_DIVIDE, self, other)
 
-    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+    def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, *, dtype: Any = None) -> Tensor:
         """See `rtch.sum`."""
-        return reduce(_SUM, self, axis, keepdims)
+        return reduce(_SUM, self, axis, keepdims, dtype=dtype)
+
+    def prod(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, *, dtype: Any = None) -> Tensor:
+        """See `rtch.prod`."""
+        return reduce(_PROD, self, axis, keepdims, dtype=dtype)
 
     def mean(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         """See `rtch.mean`."""
@@ -1196,6 +1270,30 @@ class Tensor:
     def min(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
         """See `rtch.min`."""
         return reduce(_MIN, self, axis, keepdims)
+
+    def var(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, *, correction: float = 0.0) -> Tensor:
+        """See `rtch.var`."""
+        return reduce(_VAR, self, axis, keepdims, correction=correction)
+
+    def std(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, *, correction: float = 0.0) -> Tensor:
+        """See `rtch.std`."""
+        return reduce(_STD, self, axis, keepdims, correction=correction)
+
+    def any(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """See `rtch.any`."""
+        return reduce(_ANY, self, axis, keepdims)
+
+    def all(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tensor:
+        """See `rtch.all`."""
+        return reduce(_ALL, self, axis, keepdims)
+
+    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
+        """See `rtch.argmax`."""
+        return argreduce(_ARGMAX, self, axis, keepdims)
+
+    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
+        """See `rtch.argmin`."""
+        return argreduce(_ARGMIN, self, axis, keepdims)
 
     def __matmul__(self, other: Any) -> Tensor:
         """Matrix product over the last two axes, the others broadcast."""

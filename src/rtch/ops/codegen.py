@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Writes the Python that follows from the op table: `python -m rtch.ops.codegen [--check]`, from the repository's root.
 
-- src/rtch/functions.py      the public functions of the elementwise ops and reductions
+- src/rtch/functions.py      the public functions of the elementwise ops, reductions and scans
 - src/rtch/tensor.py         operators and methods, between the two `generated` markers
 - src/rtch/__init__.pyi      what `rtch` exports, for type checkers
 - docs/reference/ops.md      the table for readers
@@ -45,7 +45,14 @@ DTYPES = {
     "ANY": "any",
     "SUM": "any; bool and integers give int64 or uint64, others the input's dtype",
 }
+INDEX = "Dtype: integers or floating; the result is int64."
 ONE, TWO = (Kind.UNARY, Kind.PREDICATE), (Kind.BINARY, Kind.COMPARE)
+METHOD_OPTIONS: dict[tuple[str, ...], tuple[str, str]] = {
+    (): ("", ""),
+    ("dtype",): (", *, dtype: Any = None", ", dtype=dtype"),
+    ("correction",): (", *, correction: float = 0.0", ", correction=correction"),
+}
+DRIVERS = {Kind.REDUCE: "reduce", Kind.ARGREDUCE: "argreduce", Kind.SCAN: "scan"}
 
 
 def _docstring(op: Op, lines: list[str], raises: list[str], indent: str) -> str:
@@ -69,23 +76,44 @@ def _function(op: Op) -> str:
         shape = "Shape: x and y broadcast. A Python scalar takes the other operand's dtype."
         doc = _docstring(op, [shape, dtype], ["broadcast", "dtype"], "    ")
         return f"def {op.name}(x: Operand, y: Operand, /) -> Tensor:\n{doc}    return binary({op.name.upper()}, x, y)\n"
-    lines = [
-        "Args:",
-        "    x: any shape.",
-        "    axis: one axis, a tuple of axes, or None for all.",
-        "    keepdims: keep the reduced axes with size one.",
-        "",
-        dtype,
-    ]
-    raises = ["axis", "dtype"] + (["empty"] if op.name in ("max", "min") else [])
-    return (
-        f"def {op.name}(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:\n"
-        f"{_docstring(op, lines, raises, '    ')}    return reduce({op.name.upper()}, x, axis, keepdims)\n"
-    )
+    parameters, passed, lines = _signature(op)
+    raises = ["axis", "dtype"] + (["empty"] if op.nonempty or op.kind is Kind.ARGREDUCE else [])
+    doc = _docstring(op, [*lines, "", dtype if op.kind is not Kind.ARGREDUCE else INDEX], raises, "    ")
+    call = f"{DRIVERS[op.kind]}({op.name.upper()}, x, {passed})"
+    return f"def {op.name}(x: Operand, /, *, {parameters}) -> Tensor:\n{doc}    return {call}\n"
 
 
-def _generated(kinds: tuple[Kind, ...] = (*ONE, *TWO, Kind.REDUCE)) -> list[Op]:
-    return [op for op in OPS if op.kind in kinds]
+def _signature(op: Op) -> tuple[str, str, list[str]]:
+    """Of a reduction or scan: its keyword parameters, what the call hands on, and the docstring's arguments."""
+    if op.kind is Kind.SCAN:
+        lines = [
+            "Args:",
+            "    x: at least one dimension.",
+            "    axis: the axis; may be left out where there is one.",
+            "    dtype: what x is cast to first, and the result's dtype.",
+            "    include_initial: start with the value for no elements, which makes the axis one longer.",
+        ]
+        parameters = "axis: int | None = None, dtype: Any = None, include_initial: bool = False"
+        return parameters, "axis, dtype, include_initial", lines
+    axis, axes = "axis: Axis = None", "one axis, a tuple of axes, or None for all"
+    if op.kind is Kind.ARGREDUCE:
+        axis, axes = "axis: int | None = None", "the axis, or None for the position in row-major order"
+    lines = ["Args:", "    x: any shape.", f"    axis: {axes}."]
+    parameters, passed = [axis], "axis, keepdims"
+    if "correction" in op.options:
+        parameters.append("correction: float = 0.0")
+        lines.append("    correction: what the divisor lacks to n; 1 makes an unbiased estimate.")
+        passed += ", correction=correction"
+    if "dtype" in op.options:
+        parameters.append("dtype: Any = None")
+        lines.append("    dtype: what x is cast to first, and the result's dtype.")
+        passed += ", dtype=dtype"
+    lines.append("    keepdims: keep the reduced axes with size one.")
+    return ", ".join([*parameters, "keepdims: bool = False"]), passed, lines
+
+
+def _generated() -> list[Op]:
+    return [op for op in OPS if op.kind in (*ONE, *TWO, *DRIVERS)]
 
 
 def functions() -> str:
@@ -95,18 +123,18 @@ def functions() -> str:
     constants = "\n".join(f'{op.name.upper()} = BY_NAME["{op.name}"]' for op in ops)
     exports = "\n".join(f'    "{name}",' for name in names)
     body = "\n\n".join(_function(op) for op in ops)
-    return f'''{HEADER}"""The public elementwise functions and reductions.
+    return f'''{HEADER}"""The public elementwise functions, reductions and scans.
 
 {NOTICE}
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from rtch.ops.row import F
 from rtch.ops.table import BY_NAME
-from rtch.tensor import Tensor, binary, reduce, unary, where
+from rtch.tensor import Tensor, argreduce, binary, reduce, scan, unary, where
 
 __all__ = [
 {exports}
@@ -165,10 +193,13 @@ def _methods() -> Iterator[str]:
                 f"    def {op.name}(self) -> Tensor:\n"
                 f'        """See `rtch.{op.name}`."""\n        return unary({constant}, self)\n'
             )
-        if op.method and op.kind is Kind.REDUCE:
+        if op.method and op.kind in (Kind.REDUCE, Kind.ARGREDUCE):
+            axis = AXIS if op.kind is Kind.REDUCE else "int | None"
+            extra, passed = METHOD_OPTIONS[op.options]
             yield (
-                f"    def {op.name}(self, axis: {AXIS} = None, keepdims: bool = False) -> Tensor:\n"
-                f'        """See `rtch.{op.name}`."""\n        return reduce({constant}, self, axis, keepdims)\n'
+                f"    def {op.name}(self, axis: {axis} = None, keepdims: bool = False{extra}) -> Tensor:\n"
+                f'        """See `rtch.{op.name}`."""\n'
+                f"        return {DRIVERS[op.kind]}({constant}, self, axis, keepdims{passed})\n"
             )
 
 

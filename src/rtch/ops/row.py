@@ -23,7 +23,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-HOMES = ("rtch.functions", "rtch.creation", "rtch.manipulation", "rtch.indexing", "rtch.searching")
+HOMES = (
+    "rtch.functions",
+    "rtch.creation",
+    "rtch.manipulation",
+    "rtch.gradients",
+    "rtch.indexing",
+    "rtch.searching",
+)
 
 
 class _Functions:
@@ -51,8 +58,8 @@ class Kind(Enum):
     COMPARE = "compare"  # f(x, y) -> bool, elementwise with broadcasting
     TERNARY = "ternary"  # where(condition, x, y)
     REDUCE = "reduce"  # f(x, axis, keepdims)
-    ARGREDUCE = "argreduce"  # f(x, axis, keepdims) -> int64, the position of the result of a reduction
-    SCAN = "scan"  # f(x, axis), a running reduction
+    ARGREDUCE = "argreduce"  # f(x, axis, keepdims) -> int64, the position of an extreme; one axis or all
+    SCAN = "scan"  # f(x, axis, dtype, include_initial), a running reduction
     STRUCTURE = "structure"  # moves elements or changes the view; its function is written by hand
 
 
@@ -133,6 +140,8 @@ class Op:
     in_place: bool = field(default=False, kw_only=True)  # whether there is an operator such as +=
     costly: bool = field(default=False, kw_only=True)  # tens of cycles an element: a second thread pays earlier
     to_real: bool = field(default=False, kw_only=True)  # the result of a complex input is real
+    nonempty: bool = field(default=False, kw_only=True)  # a reduction that has no value for no elements
+    options: tuple[str, ...] = field(default=(), kw_only=True)  # what a reduction takes besides: dtype or correction
     reference: Callable[[], Any]
     domain: tuple[float, float]
     needs: tuple[tuple[str, ...], ...] = field(init=False)
