@@ -124,7 +124,7 @@ def test_unique(pair: tuple[rtch.Tensor, np.ndarray]) -> None:
     for v, i in zip(out.values.tolist(), out.indices.tolist(), strict=True):
         assert v != v or flat.tolist().index(v) == i
     if a.dtype.kind not in "c":
-        assert out.values.tolist() == sorted(distinct) + [v for v in out.values.tolist() if v != v]
+        assert out.values.tolist()[: len(distinct)] == sorted(distinct)
     assert_same(out.values.numpy(), rtch.unique_values(t))
     assert [x.tolist() for x in rtch.unique_counts(t)][1] == out.counts.tolist()
     assert [x.tolist() for x in rtch.unique_inverse(t)][1] == out.inverse_indices.tolist()
