@@ -20,6 +20,8 @@ from rtch.ops.table import OPS  # noqa: E402
 SHORT = {dtype.short: dtype for dtype in ALL}
 LISTED = (Kind.UNARY, Kind.PREDICATE, Kind.BINARY, Kind.COMPARE)
 NONE, SAME = -1, -2
+# Addresses of the functions in core_prelude.c.
+PRELUDE = "uintptr_t py_make_capsule(void);\nuintptr_t py_take_capsule(void);\n"
 
 
 def _computes(rule: Rule, short: str) -> int:
@@ -98,7 +100,7 @@ def cdef() -> str:
     text = (ROOT / "csrc" / "include" / "rtch.h").read_text(encoding="utf-8")
     body = text.split("/* cdef begin */", 1)[1].split("/* cdef end */", 1)[0]
     public, private = body.split("    int32_t n_refs;", 1)
-    return public + "    ...;\n} rt_tensor;" + private.split("} rt_tensor;", 1)[1]
+    return public + "    ...;\n} rt_tensor;" + private.split("} rt_tensor;", 1)[1] + PRELUDE
 
 
 def main() -> None:

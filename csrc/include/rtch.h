@@ -37,6 +37,9 @@ extern "C" {
 #define RT_ERR_ALLOC 7
 #define RT_ERR_ARGUMENT 8
 #define RT_ERR_SHARED 9 /* somebody else holds what was to be written */
+#define RT_ERR_OVERLAP 10
+#define RT_ERR_BOUNDS 11
+#define RT_ERR_FOREIGN 12 /* memory of another library that can't be used as it is */
 
 /* dtypes; src/rtch/dtypes.py has the same numbers. F16 and BF16 are stored and cast, never computed in. */
 #define RT_BOOL 0
@@ -56,6 +59,15 @@ extern "C" {
 #define RT_C128 14
 #define RT_N_DTYPES 15
 
+/* Layout classes; the first that holds. */
+#define RT_LAYOUT_CONTIGUOUS 0  /* row-major without gaps */
+#define RT_LAYOUT_PADDED 1      /* row-major with gaps, the last dimension dense */
+#define RT_LAYOUT_TRANSPOSED 2  /* dense in another order of the dimensions */
+#define RT_LAYOUT_BROADCAST 3   /* a zero stride, no other overlap */
+#define RT_LAYOUT_STRIDED 4     /* any other where each index has an element of its own */
+#define RT_LAYOUT_OVERLAPPING 5 /* two indices reach one element, not by a zero stride alone */
+#define RT_N_LAYOUTS 6
+
 struct rt_storage;
 
 typedef struct rt_tensor {
@@ -65,6 +77,7 @@ typedef struct rt_tensor {
     uint8_t contiguous; /* row-major without gaps */
     uint8_t bcast;      /* bit i: operand i was broadcast to make this result */
     int32_t n_refs;     /* private from here on */
+    uint8_t layout;     /* RT_LAYOUT_*, or unknown until rt_layout asks */
     struct rt_storage *storage;
     char *data;
     int64_t dims[]; /* shape, then strides in bytes */
@@ -80,6 +93,8 @@ void rt_strides(const rt_tensor *t, int64_t *out);
 void *rt_data(const rt_tensor *t);
 int64_t rt_aliases(const rt_tensor *t);
 int rt_shares_storage(const rt_tensor *a, const rt_tensor *b);
+int rt_layout(const rt_tensor *t);
+const char *rt_layout_name(int layout);
 
 /* Making. */
 rt_tensor *rt_empty(int dtype, int ndim, const int64_t *shape);
@@ -101,6 +116,8 @@ rt_tensor *rt_squeeze_like(const rt_tensor *t, uint64_t axes, int insert);
 /* spec: n entries of 4 numbers (kind, start, step, length): kind 0 a slice, 1 an integer at start, 2 a new
  * axis. */
 rt_tensor *rt_index(const rt_tensor *t, int n, const int64_t *spec);
+/* Any layout over t's storage; strides and offset in elements, the offset from t's first one. */
+rt_tensor *rt_from_strides(const rt_tensor *t, int ndim, const int64_t *shape, const int64_t *strides, int64_t offset);
 
 /* The real or imaginary part of a complex tensor: a view. */
 rt_tensor *rt_part(const rt_tensor *t, int imaginary);
@@ -157,6 +174,29 @@ rt_tensor *rt_random_normal(int dtype, int ndim, const int64_t *shape, uint64_t 
                             double std);
 rt_tensor *rt_random_permutation(int64_t n, uint64_t seed, uint64_t offset);
 uint64_t rt_random_bits(uint64_t seed, uint64_t counter, uint64_t attempt);
+
+/* DLPack. Export: a managed tensor, of the versioned form or the legacy one, that holds a share of t. The versioned
+   form's flags say copied, which the caller claims where nobody else looks at the memory, or read-only. Import: a tensor
+   over the memory, which is read-only for us; takes the managed tensor over unless it returns NULL. strict: also refuse
+   bools that are neither 0 nor 1. */
+void *rt_dlpack_export(rt_tensor *t, int versioned, int copied);
+rt_tensor *rt_dlpack_import(void *managed, int versioned, int strict);
+void rt_dlpack_delete(void *managed, int versioned); /* as its consumer would */
+/* Memory of our own: t itself where it has that, else a copy, for which the caller lets go of t. */
+rt_tensor *rt_own_memory(rt_tensor *t);
+
+/* Memory. A negative limit is none. */
+void rt_memory_stats(int64_t *out); /* in use, peak, cached, allocations, cache hits, limit, cache limit */
+void rt_set_memory_limit(int64_t nbytes);
+void rt_set_cache_limit(int64_t nbytes);
+void rt_empty_cache(void);
+void rt_reset_peak(void);
+int64_t rt_refused_bytes(void); /* of the calling thread's last RT_ERR_ALLOC */
+
+/* Telemetry: counters that only grow, summed over all threads. Names are parted by dots. */
+int rt_telemetry_size(void);
+void rt_telemetry_read(int64_t *out);
+void rt_telemetry_name(int i, char *out, int size);
 
 /* The library itself. */
 int rt_init(const char *isa, int n_threads); /* isa NULL or "": the best this CPU has */

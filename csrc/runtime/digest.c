@@ -215,12 +215,17 @@ static int digest_op(uint64_t *h, int op, int dtype) {
 /* Views, seen through the copy that absorbing makes. */
 static int digest_view(uint64_t *h, int op, int dtype) {
     const int64_t flat[1] = {61 * 31}, wide[3] = {2, 61, 31}, narrow[2] = {61, 1};
+    const int64_t windows[3] = {59, 31, 3}, slide[3] = {31, 1, 31}, knight[2] = {-2, 33}, along[1] = {32},
+                  n[2] = {31, 17};
     rt_tensor *x = input(dtype, 61, 31, 6), *turned = x ? rt_transpose(x) : NULL, *out = NULL;
     if (turned) {
         switch (op) {
         case RT_OP_RESHAPE: out = rt_reshape(turned, 1, flat); break;
         case RT_OP_BROADCAST_TO: out = rt_broadcast_to(x, 3, wide); break;
         case RT_OP_SUM_TO: out = rt_k.reduce_run[RT_OP_SUM][dtype] ? rt_sum_to(x, 2, narrow) : rt_retain(x); break;
+        case RT_OP_FROM_STRIDES: out = rt_from_strides(x, 2, n, knight, 100); break;
+        case RT_OP_SLIDING_WINDOW_VIEW: out = rt_from_strides(x, 3, windows, slide, 0); break;
+        case RT_OP_DIAGONAL: out = rt_from_strides(x, 1, n, along, 0); break;
         case RT_OP_PERMUTE_DIMS: out = rt_retain(turned); break;
         default: out = reversed(x);
         }
@@ -248,7 +253,7 @@ static int digest_assignment(uint64_t *h) {
 
 static int is_view(int op) {
     return op == RT_OP_RESHAPE || op == RT_OP_BROADCAST_TO || op == RT_OP_SUM_TO || op == RT_OP_PERMUTE_DIMS ||
-           op == RT_OP_GETITEM;
+           op == RT_OP_GETITEM || op == RT_OP_FROM_STRIDES || op == RT_OP_SLIDING_WINDOW_VIEW || op == RT_OP_DIAGONAL;
 }
 
 static int digest_casts(uint64_t *h) {

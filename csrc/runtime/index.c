@@ -41,7 +41,9 @@ rt_tensor *rt_concat(int n, rt_tensor *const *parts, int axis) {
     char *to = out->data;
     for (int i = 0; i < n; i++) {
         if (parts[i]->numel == 0) continue;
-        rt_copy_into(to, dtype, ndim, rt_t_shape(parts[i]), rt_t_strides(out), parts[i]);
+        const rt_tensor *const in[1] = {parts[i]};
+        rt_count_call(RT_FAMILY_INDEX, 1, in,
+                      rt_copy_into(to, dtype, ndim, rt_t_shape(parts[i]), rt_t_strides(out), parts[i]));
         to += rt_t_shape(parts[i])[axis] * rt_t_strides(out)[axis];
     }
     rt_fenv_leave(fenv);
@@ -100,6 +102,7 @@ rt_tensor *rt_take(const rt_tensor *a, const rt_tensor *index, int axis) {
         const int ndim = slice_layout(out, axis, kept, strides[0]);
         const int64_t to = rt_t_strides(out)[axis], from = rt_t_strides(a)[axis];
         const int64_t *i = (const int64_t *)dense->data;
+        rt_count_call(RT_FAMILY_INDEX, 1, &a, RT_PATH_SLICES);
         if (axis == 0 && a->contiguous) { /* whole adjacent rows */
             rt_rows rows = {out->data, a->data, i, size, a->numel / size * rt_itemsize(a->dtype)};
             rt_parallel_for(dense->numel, RT_GRAIN_CHEAP * 4 / rows.bytes + 1, take_rows, &rows);
@@ -129,6 +132,7 @@ rt_tensor *rt_index_add(const rt_tensor *a, int axis, const rt_tensor *index, co
         const int ndim = slice_layout(out, axis, kept, strides[0]);
         memcpy(strides[1], strides[0], sizeof(strides[0]));
         const int64_t *i = (const int64_t *)dense->data;
+        rt_count_call(RT_FAMILY_INDEX, 1, &source, RT_PATH_SLICES);
         const rt_fenv fenv = rt_fenv_enter();
         for (int64_t j = 0; j < dense->numel; j++) { /* in the order of the indices: the sum is a chain */
             char *row = out->data + (i[j] < 0 ? i[j] + size : i[j]) * rt_t_strides(out)[axis];

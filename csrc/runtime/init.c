@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime.h"
+#include "telemetry.h"
 
 rt_kernels rt_k;
 
@@ -129,6 +130,8 @@ int rt_init(const char *isa, int n_threads) {
         for (int i = 0; i < 4 && status != RT_OK; i++) status = fill(&k, best[i]);
     if (status != RT_OK) return status;
     rt_k = k;
+    rt_telemetry_init();
+    rt_alloc_init();
     return rt_set_num_threads(n_threads > 0 ? n_threads : rt_default_num_threads());
 }
 

@@ -43,8 +43,8 @@ static void walk_range(void *ctx, int64_t begin, int64_t end) {
     }
 }
 
-void rt_iterate(rt_loop loop, int n_operands, char *const *data, int ndim, const int64_t *shape,
-                const int64_t (*strides)[RT_MAX_NDIM], int64_t grain) {
+int rt_iterate(rt_loop loop, int n_operands, char *const *data, int ndim, const int64_t *shape,
+               const int64_t (*strides)[RT_MAX_NDIM], int64_t grain) {
     rt_walk w;
     w.loop = loop;
     w.n_operands = n_operands;
@@ -61,7 +61,7 @@ void rt_iterate(rt_loop loop, int n_operands, char *const *data, int ndim, const
         w.shape[w.ndim - 1] *= shape[d];
         for (int i = 0; i < n_operands; i++) w.strides[i][w.ndim - 1] = strides[i][d];
     }
-    if (total == 0) return;
+    if (total == 0) return RT_PATH_CONTIGUOUS;
     if (w.ndim == 0) {
         w.ndim = 1;
         w.shape[0] = 1;
@@ -71,36 +71,40 @@ void rt_iterate(rt_loop loop, int n_operands, char *const *data, int ndim, const
         int64_t stride[RT_MAX_OPERANDS];
         for (int i = 0; i < n_operands; i++) stride[i] = w.strides[i][0];
         loop(w.data, stride, total);
-        return;
+        return RT_PATH_STRIDED;
     }
     rt_parallel_for(total, grain, walk_range, &w);
+    return w.ndim == 1 ? RT_PATH_STRIDED : RT_PATH_ROWS;
 }
 
-void rt_iterate_tensors(rt_loop loop, int n_inputs, rt_tensor *out, const rt_tensor *const *in, int64_t grain) {
+int rt_iterate_tensors(rt_loop loop, int n_inputs, rt_tensor *out, const rt_tensor *const *in, int64_t grain) {
     char *data[RT_MAX_OPERANDS] = {out->data};
-    int dense = out->contiguous && out->numel <= grain;
+    int dense = out->contiguous;
     for (int i = 0; i < n_inputs; i++) {
         data[i + 1] = in[i]->data;
         dense = dense && in[i]->contiguous && in[i]->numel == out->numel;
     }
-    if (dense) { /* the same elements in the same order: numel equal means that nothing is repeated */
-        if (out->numel == 0) return;
+    if (dense &&
+        out->numel <= grain) { /* the same elements in the same order: numel equal means that nothing is repeated */
+        if (out->numel == 0) return RT_PATH_CONTIGUOUS;
         int64_t stride[RT_MAX_OPERANDS] = {rt_itemsize(out->dtype)};
         for (int i = 0; i < n_inputs; i++) stride[i + 1] = rt_itemsize(in[i]->dtype);
         loop(data, stride, out->numel);
-        return;
+        return RT_PATH_CONTIGUOUS;
     }
     int64_t strides[RT_MAX_OPERANDS][RT_MAX_NDIM];
     memcpy(strides[0], rt_t_strides(out), sizeof(int64_t) * out->ndim);
     for (int i = 0; i < n_inputs; i++) rt_broadcast_strides(in[i], out->ndim, rt_t_shape(out), strides[i + 1]);
-    rt_iterate(loop, n_inputs + 1, data, out->ndim, rt_t_shape(out), (const int64_t (*)[RT_MAX_NDIM])strides, grain);
+    const int path = rt_iterate(loop, n_inputs + 1, data, out->ndim, rt_t_shape(out),
+                                (const int64_t (*)[RT_MAX_NDIM])strides, grain);
+    return dense ? RT_PATH_CONTIGUOUS : path;
 }
 
-void rt_copy_into(char *dst, int dtype, int ndim, const int64_t *shape, const int64_t *strides, const rt_tensor *src) {
+int rt_copy_into(char *dst, int dtype, int ndim, const int64_t *shape, const int64_t *strides, const rt_tensor *src) {
     char *const data[2] = {dst, src->data};
     int64_t both[2][RT_MAX_NDIM];
     memcpy(both[0], strides, sizeof(int64_t) * (size_t)ndim);
     rt_broadcast_strides(src, ndim, shape, both[1]);
-    rt_iterate(rt_k.cast[src->dtype][dtype], 2, data, ndim, shape, (const int64_t (*)[RT_MAX_NDIM])both,
-               RT_GRAIN_CHEAP);
+    return rt_iterate(rt_k.cast[src->dtype][dtype], 2, data, ndim, shape, (const int64_t (*)[RT_MAX_NDIM])both,
+                      RT_GRAIN_CHEAP);
 }

@@ -109,6 +109,8 @@ static rt_tensor *multiply(const rt_tensor *a, const rt_tensor *b) {
     p.n_chunks = (p.n + p.chunk - 1) / p.chunk;
     const double per_task = work / (double)p.n_chunks;
     const int64_t grain = per_task >= 5e5 ? 1 : (int64_t)(5e5 / per_task) + 1;
+    const rt_tensor *const in[2] = {a, b};
+    rt_count_call(RT_FAMILY_MATMUL, 2, in, RT_PATH_PACKED);
     const rt_fenv fenv = rt_fenv_enter();
     rt_parallel_for(n_batches * p.n_chunks, grain, run_tasks, &p);
     rt_fenv_leave(fenv);

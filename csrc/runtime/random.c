@@ -30,6 +30,7 @@ static rt_tensor *fill(rt_draw d, int dtype, int ndim, const int64_t *shape) {
     if (dtype != RT_F32 && dtype != RT_F64) RT_FAIL(RT_ERR_DTYPE);
     d.out = rt_new(dtype, ndim, shape);
     if (!d.out) return NULL;
+    rt_count_path(RT_FAMILY_RANDOM, RT_PATH_CONTIGUOUS);
     const rt_fenv fenv = rt_fenv_enter();
     rt_parallel_for(d.out->numel, RT_GRAIN_COSTLY, draw_range, &d);
     rt_fenv_leave(fenv);

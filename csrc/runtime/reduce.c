@@ -216,6 +216,7 @@ static void reduce_into(int op, const rt_tensor *a, uint64_t axes, rt_tensor *ou
     if (r.n_reduced == 0) r.reduced[r.n_reduced++] = (dim){1, r.itemsize};
     const int64_t n_results = out->numel, n_threads = rt_get_num_threads();
     if (n_results < n_threads && r.n > RT_GRAIN_CHEAP) {
+        rt_count_call(RT_FAMILY_REDUCE, 1, &a, RT_PATH_BLOCKS);
         for (int64_t i = 0; i < n_results; i++)
             reduce_one(&r, r.data + offset_of(r.kept, r.n_kept, i), r.out + i * r.itemsize);
         return;
@@ -223,12 +224,15 @@ static void reduce_into(int op, const rt_tensor *a, uint64_t axes, rt_tensor *ou
     int64_t grain = RT_GRAIN_CHEAP / r.n + 1;
     if (r.n_kept > 0 && r.n_reduced == 1 && r.kept[r.n_kept - 1].stride == r.itemsize &&
         r.kept[r.n_kept - 1].shape >= 4 && r.reduced[0].stride != r.itemsize) {
+        rt_count_call(RT_FAMILY_REDUCE, 1, &a, RT_PATH_COLUMNS);
         /* Wide pieces: short stretches of many rows are slow to read. */
         const int64_t share = (n_results + n_threads - 1) / n_threads, wide = TILE_BYTES / r.itemsize;
         const int64_t least = share < wide ? share : wide;
         if (grain < least) grain = least;
         rt_parallel_for(n_results, (grain + 15) & ~15, reduce_columns, &r);
     } else {
+        const int adjacent = r.n_reduced == 1 && r.reduced[0].stride == r.itemsize;
+        rt_count_call(RT_FAMILY_REDUCE, 1, &a, adjacent ? RT_PATH_RUNS : RT_PATH_GATHER);
         rt_parallel_for(n_results, grain, reduce_results, &r);
     }
 }

@@ -14,8 +14,9 @@ rt_tensor *rt_cast(const rt_tensor *a, int dtype) {
     rt_tensor *out = rt_new(dtype, a->ndim, rt_t_shape(a));
     if (!out) return NULL;
     const rt_fenv fenv = rt_fenv_enter();
-    rt_iterate_tensors(rt_k.cast[a->dtype][dtype], 1, out, &a, RT_GRAIN_CHEAP);
+    const int path = rt_iterate_tensors(rt_k.cast[a->dtype][dtype], 1, out, &a, RT_GRAIN_CHEAP);
     rt_fenv_leave(fenv);
+    rt_count_call(RT_FAMILY_COPY, 1, &a, path);
     return out;
 }
 
@@ -24,7 +25,10 @@ rt_tensor *rt_copy(const rt_tensor *a) {
 }
 
 rt_tensor *rt_contiguous(const rt_tensor *a) {
-    return a->contiguous ? rt_retain((rt_tensor *)a) : rt_copy(a);
+    if (a->contiguous) return rt_retain((rt_tensor *)a);
+    rt_tensor *out = rt_copy(a);
+    if (out) rt_count_copy(RT_COUNT_DENSE, out);
+    return out;
 }
 
 rt_tensor *rt_unary(int op, const rt_tensor *a) {
@@ -43,8 +47,9 @@ rt_tensor *rt_unary(int op, const rt_tensor *a) {
     rt_tensor *out = rt_new(rt_out_dtype(op, dtype), a->ndim, rt_t_shape(a));
     if (!out) return NULL;
     const rt_fenv fenv = rt_fenv_enter();
-    rt_iterate_tensors(rt_k.loops[op][dtype], 1, out, &a, grain_of(op));
+    const int path = rt_iterate_tensors(rt_k.loops[op][dtype], 1, out, &a, grain_of(op));
     rt_fenv_leave(fenv);
+    rt_count_call(RT_FAMILY_ELEMENTWISE, 1, &a, path);
     return out;
 }
 
@@ -64,8 +69,9 @@ static rt_tensor *run_binary(int op, int dtype, int out_dtype, const rt_tensor *
     if (!out) return NULL;
     out->bcast = (uint8_t)bcast;
     const rt_fenv fenv = rt_fenv_enter();
-    rt_iterate_tensors(rt_k.loops[op][dtype], 2, out, in, grain_of(op));
+    const int path = rt_iterate_tensors(rt_k.loops[op][dtype], 2, out, in, grain_of(op));
     rt_fenv_leave(fenv);
+    rt_count_call(RT_FAMILY_ELEMENTWISE, 2, in, path);
     return out;
 }
 
@@ -151,8 +157,9 @@ int rt_binary_inplace(int op, rt_tensor *t, const rt_tensor *b) {
     int status = RT_ERR_SHARED;
     if (rt_begin_write(t)) {
         const rt_fenv fenv = rt_fenv_enter();
-        rt_iterate_tensors(rt_k.loops[op][t->dtype], 2, t, in, grain_of(op));
+        const int path = rt_iterate_tensors(rt_k.loops[op][t->dtype], 2, t, in, grain_of(op));
         rt_fenv_leave(fenv);
+        rt_count_call(RT_FAMILY_ELEMENTWISE, 2, in, path);
         rt_end_write(t);
         status = RT_OK;
     }
@@ -175,8 +182,9 @@ rt_tensor *rt_where(const rt_tensor *cond, const rt_tensor *a, const rt_tensor *
             out->bcast = (uint8_t)((!rt_same_shape(cond, ndim, shape)) | (!rt_same_shape(x, ndim, shape)) << 1 |
                                    (!rt_same_shape(y, ndim, shape)) << 2);
             const rt_fenv fenv = rt_fenv_enter();
-            rt_iterate_tensors(rt_k.loops[RT_OP_WHERE][dtype], 3, out, in, RT_GRAIN_CHEAP);
+            const int path = rt_iterate_tensors(rt_k.loops[RT_OP_WHERE][dtype], 3, out, in, RT_GRAIN_CHEAP);
             rt_fenv_leave(fenv);
+            rt_count_call(RT_FAMILY_ELEMENTWISE, 3, in, path);
         }
     }
     if (x) rt_release(x);
@@ -274,7 +282,9 @@ int rt_assign(rt_tensor *t, int n, const int64_t *spec, const rt_tensor *value) 
         status = RT_ERR_SHARED;
         if (rt_begin_write(t)) {
             const rt_fenv fenv = rt_fenv_enter();
-            rt_copy_into(t->data + offset, t->dtype, ndim, shape, strides, source);
+            const rt_tensor *const in[1] = {source};
+            rt_count_call(RT_FAMILY_COPY, 1, in,
+                          rt_copy_into(t->data + offset, t->dtype, ndim, shape, strides, source));
             rt_fenv_leave(fenv);
             rt_end_write(t);
             status = RT_OK;
@@ -308,13 +318,14 @@ int rt_sgd_step(rt_tensor *p, const rt_tensor *g, rt_tensor *buf, int first, dou
     if (!writable_like(p, p) || !rt_same_shape(g, p->ndim, rt_t_shape(p)) || g->dtype != p->dtype ||
         (buf && !writable_like(buf, p)) || !rt_k.sgd[p->dtype])
         return RT_ERR_LAYOUT;
-    rt_tensor *dense = g->contiguous ? NULL : rt_copy(g);
+    rt_tensor *dense = g->contiguous ? NULL : rt_contiguous(g);
     if (!dense && !g->contiguous) return RT_ERR_ALLOC;
     const rt_sgd_args args = {lr, momentum, dampening, weight_decay, nesterov, first};
     rt_tensor *const written[2] = {p, buf};
     const int n_written = buf ? 2 : 1, ok = begin_writes(n_written, written);
     if (ok) {
         const rt_fenv fenv = rt_fenv_enter();
+        rt_count_call(RT_FAMILY_OPTIM, 1, &g, dense ? RT_PATH_GATHER : RT_PATH_CONTIGUOUS);
         rt_k.sgd[p->dtype](p->data, dense ? dense->data : g->data, buf ? buf->data : NULL, p->numel, &args);
         rt_fenv_leave(fenv);
         end_writes(n_written, written);
@@ -328,13 +339,14 @@ int rt_adam_step(rt_tensor *p, const rt_tensor *g, rt_tensor *m, rt_tensor *v, d
     if (!writable_like(p, p) || !rt_same_shape(g, p->ndim, rt_t_shape(p)) || g->dtype != p->dtype ||
         !writable_like(m, p) || !writable_like(v, p) || !rt_k.adam[p->dtype])
         return RT_ERR_LAYOUT;
-    rt_tensor *dense = g->contiguous ? NULL : rt_copy(g);
+    rt_tensor *dense = g->contiguous ? NULL : rt_contiguous(g);
     if (!dense && !g->contiguous) return RT_ERR_ALLOC;
     const rt_adam_args args = {step_size, beta1, beta2, eps, weight_decay, sqrt_bias2};
     rt_tensor *const written[3] = {p, m, v};
     const int ok = begin_writes(3, written);
     if (ok) {
         const rt_fenv fenv = rt_fenv_enter();
+        rt_count_call(RT_FAMILY_OPTIM, 1, &g, dense ? RT_PATH_GATHER : RT_PATH_CONTIGUOUS);
         rt_k.adam[p->dtype](p->data, dense ? dense->data : g->data, m->data, v->data, p->numel, &args);
         rt_fenv_leave(fenv);
         end_writes(3, written);

@@ -8,6 +8,7 @@
 #include "../kernels/kernels.h"
 #include "../tensor/tensor.h"
 #include "pool.h"
+#include "telemetry.h"
 
 #define RT_MAX_OPERANDS 4
 
@@ -19,15 +20,16 @@ extern rt_kernels rt_k;
 #define RT_GRAIN_COSTLY 4096 /* tens of operations an element */
 
 /* Runs an elementwise loop over a shape. strides[i] are operand i's, in bytes, 0 where it is broadcast;
- * operand 0 is the result. Dimensions that all operands walk through evenly are merged first. */
-void rt_iterate(rt_loop loop, int n_operands, char *const *data, int ndim, const int64_t *shape,
-                const int64_t (*strides)[RT_MAX_NDIM], int64_t grain);
+ * operand 0 is the result. Dimensions that all operands walk through evenly are merged first.
+ * Returns the RT_PATH_ it took. */
+int rt_iterate(rt_loop loop, int n_operands, char *const *data, int ndim, const int64_t *shape,
+               const int64_t (*strides)[RT_MAX_NDIM], int64_t grain);
 
 /* The same on tensors that broadcast to out's shape. */
-void rt_iterate_tensors(rt_loop loop, int n_inputs, rt_tensor *out, const rt_tensor *const *in, int64_t grain);
+int rt_iterate_tensors(rt_loop loop, int n_inputs, rt_tensor *out, const rt_tensor *const *in, int64_t grain);
 
 /* dst[...] = src[...] with a cast; src broadcasts to the layout of dst. */
-void rt_copy_into(char *dst, int dtype, int ndim, const int64_t *shape, const int64_t *strides, const rt_tensor *src);
+int rt_copy_into(char *dst, int dtype, int ndim, const int64_t *shape, const int64_t *strides, const rt_tensor *src);
 
 /* One more reference to a where it has the dtype already, else a cast. NULL with the status set. */
 static inline rt_tensor *rt_as_dtype(const rt_tensor *a, int dtype) {

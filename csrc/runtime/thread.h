@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * thread.h: mutex, condition, thread start, yield and a clock under the same names for POSIX and Windows. */
+ * thread.h: mutex, condition, start and end of threads, yield and a clock under the same names for POSIX and Windows. */
 #ifndef RTCH_THREAD_H
 #define RTCH_THREAD_H
 
@@ -36,6 +36,15 @@ static inline int rt_start_thread(unsigned(__stdcall *fn)(void *), void *arg) {
     return 0;
 }
 #define RT_THREAD_FN(name, arg) static unsigned __stdcall name(void *arg)
+
+/* A function that gets a thread's value when the thread ends. */
+typedef DWORD rt_exit_key;
+#define RT_EXIT_FN WINAPI
+static inline int rt_make_exit_key(rt_exit_key *key, void(WINAPI *fn)(void *)) {
+    *key = FlsAlloc(fn);
+    return *key == FLS_OUT_OF_INDEXES ? -1 : 0;
+}
+#define rt_set_exit_value(key, value) (FlsSetValue(key, value) ? 0 : -1)
 #else
 #include <pthread.h>
 #include <sched.h>
@@ -73,6 +82,12 @@ static inline int rt_start_thread(void *(*fn)(void *), void *arg) {
     return 0;
 }
 #define RT_THREAD_FN(name, arg) static void *name(void *arg)
+
+/* A function that gets a thread's value when the thread ends. */
+typedef pthread_key_t rt_exit_key;
+#define RT_EXIT_FN
+#define rt_make_exit_key(key, fn) pthread_key_create(key, fn)
+#define rt_set_exit_value(key, value) pthread_setspecific(key, value)
 #endif
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../runtime/telemetry.h"
 #include "tensor.h"
 
 int rt_same_shape(const rt_tensor *t, int ndim, const int64_t *shape) {
@@ -123,6 +124,7 @@ rt_tensor *rt_reshape(const rt_tensor *t, int ndim, const int64_t *shape) {
     if (reshape_strides(t, ndim, target, strides)) return rt_new_view(t, ndim, target, strides, 0);
     rt_tensor *dense = rt_copy(t);
     if (!dense) return NULL;
+    rt_count_copy(RT_COUNT_DENSE, dense);
     rt_tensor *out = rt_reshape(dense, ndim, target);
     rt_release(dense);
     return out;
@@ -186,6 +188,21 @@ rt_tensor *rt_index(const rt_tensor *t, int n, const int64_t *spec) {
     return ndim < 0 ? NULL : rt_new_view(t, ndim, shape, strides, offset);
 }
 
+rt_tensor *rt_from_strides(const rt_tensor *t, int ndim, const int64_t *shape, const int64_t *strides, int64_t offset) {
+    const int64_t item = rt_itemsize(t->dtype);
+    int64_t bytes[RT_MAX_NDIM], low, high, at;
+    int valid = ndim >= 0 && ndim <= RT_MAX_NDIM && !__builtin_mul_overflow(offset, item, &offset);
+    for (int d = 0; valid && d < ndim; d++) valid = !__builtin_mul_overflow(strides[d], item, &bytes[d]);
+    valid = valid && rt_layout_reach(ndim, shape, bytes, item, &low, &high);
+    if (valid && low < high)
+        valid = !__builtin_add_overflow(offset, t->data - t->storage->data, &at) &&
+                !__builtin_add_overflow(low, at, &low) && !__builtin_add_overflow(high, at, &high) && low >= 0 &&
+                high <= t->storage->nbytes;
+    rt_count(valid ? RT_COUNT_VALIDATED : RT_COUNT_REFUSED, 1);
+    if (!valid) RT_FAIL(RT_ERR_BOUNDS);
+    return rt_new_view(t, ndim, shape, bytes, offset);
+}
+
 rt_tensor *rt_part(const rt_tensor *t, int imaginary) {
     if (!rt_is_complex(t->dtype)) RT_FAIL(RT_ERR_DTYPE);
     const int real = rt_real_dtype(t->dtype);
@@ -193,5 +210,6 @@ rt_tensor *rt_part(const rt_tensor *t, int imaginary) {
     if (!out) return NULL;
     out->dtype = (int8_t)real;
     out->contiguous = out->numel == 0; /* the other parts lie between */
+    out->layout = out->contiguous ? RT_LAYOUT_CONTIGUOUS : RT_LAYOUT_UNKNOWN;
     return out;
 }

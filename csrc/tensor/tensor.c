@@ -2,13 +2,12 @@
  * tensor.c: life of headers and storages, status, copy-on-write. */
 #include "tensor.h"
 
+#include "../runtime/telemetry.h"
 #include "../runtime/thread.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static _Thread_local int last_status = RT_OK;
-static int64_t copies_made;
 
 void rt_set_status(int status) {
     last_status = status;
@@ -18,12 +17,8 @@ int rt_last_status(void) {
     return last_status;
 }
 
-int64_t rt_copies_made(void) {
-    return __atomic_load_n(&copies_made, __ATOMIC_RELAXED);
-}
-
 static rt_tensor *new_header(int dtype, int ndim) {
-    rt_tensor *t = malloc(sizeof(rt_tensor) + sizeof(int64_t) * 2 * (size_t)ndim);
+    rt_tensor *t = rt_alloc_header(ndim);
     if (!t) RT_FAIL(RT_ERR_ALLOC);
     t->dtype = (int8_t)dtype;
     t->ndim = (uint8_t)ndim;
@@ -45,17 +40,6 @@ static int64_t count_elements(int ndim, const int64_t *shape, int64_t itemsize) 
     return empty ? 0 : n;
 }
 
-static rt_storage *new_storage(int64_t nbytes) {
-    if ((uint64_t)nbytes > (uint64_t)PTRDIFF_MAX - 256) return NULL;
-    rt_storage *s = malloc(sizeof(rt_storage) + 63 + 64 + (size_t)nbytes); /* 64 spare: vector loads of short rows */
-    if (!s) return NULL;
-    s->n_refs = 1;
-    s->writing = 0;
-    s->nbytes = nbytes;
-    s->data = (char *)(((uintptr_t)(s + 1) + 63) & ~(uintptr_t)63);
-    return s;
-}
-
 rt_tensor *rt_new(int dtype, int ndim, const int64_t *shape) {
     if (dtype < 0 || dtype >= RT_N_DTYPES) RT_FAIL(RT_ERR_DTYPE);
     if (ndim < 0 || ndim > RT_MAX_NDIM) RT_FAIL(RT_ERR_DIMENSION);
@@ -64,13 +48,14 @@ rt_tensor *rt_new(int dtype, int ndim, const int64_t *shape) {
     if (n < 0) RT_FAIL(RT_ERR_SHAPE);
     rt_tensor *t = new_header(dtype, ndim);
     if (!t) return NULL;
-    t->storage = new_storage(n * itemsize);
+    t->storage = rt_alloc_storage(n * itemsize);
     if (!t->storage) {
-        free(t);
+        rt_free_header(t);
         RT_FAIL(RT_ERR_ALLOC);
     }
     t->numel = n;
     t->contiguous = 1;
+    t->layout = RT_LAYOUT_CONTIGUOUS;
     t->data = t->storage->data;
     int64_t stride = itemsize, *dims = t->dims;
     for (int d = ndim - 1; d >= 0; d--) {
@@ -95,6 +80,7 @@ static void await_writer(const rt_storage *s) {
 
 int rt_begin_write(rt_tensor *t) {
     rt_storage *s = t->storage;
+    if (s->let_go || rt_overlaps_itself(t)) return 0;
     int32_t nobody = 0;
     if (!__atomic_compare_exchange_n(&s->writing, &nobody, 1, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) return 0;
     if (__atomic_load_n(&t->n_refs, __ATOMIC_SEQ_CST) == 1 && __atomic_load_n(&s->n_refs, __ATOMIC_SEQ_CST) == 1)
@@ -107,21 +93,19 @@ void rt_end_write(rt_tensor *t) {
     __atomic_store_n(&t->storage->writing, 0, __ATOMIC_SEQ_CST);
 }
 
-rt_tensor *rt_new_view(const rt_tensor *src, int ndim, const int64_t *shape, const int64_t *strides, int64_t offset) {
+rt_tensor *rt_new_header(int dtype, int ndim, const int64_t *shape, const int64_t *strides, rt_storage *s, char *data) {
     if (ndim > RT_MAX_NDIM) RT_FAIL(RT_ERR_DIMENSION);
-    rt_tensor *t = new_header(src->dtype, ndim);
+    rt_tensor *t = new_header(dtype, ndim);
     if (!t) return NULL;
-    const int64_t n = count_elements(ndim, shape, rt_itemsize(src->dtype));
+    const int64_t n = count_elements(ndim, shape, rt_itemsize(dtype));
     if (n < 0) {
-        free(t);
+        rt_free_header(t);
         RT_FAIL(RT_ERR_SHAPE);
     }
     t->numel = n;
-    t->storage = src->storage;
-    __atomic_add_fetch(&t->storage->n_refs, 1, __ATOMIC_SEQ_CST);
-    await_writer(t->storage);
-    t->data = src->data + (n ? offset : 0);
-    int64_t expected = rt_itemsize(src->dtype);
+    t->storage = s;
+    t->data = data;
+    int64_t expected = rt_itemsize(dtype);
     t->contiguous = 1;
     for (int d = ndim - 1; d >= 0; d--) {
         t->dims[d] = shape[d];
@@ -130,6 +114,16 @@ rt_tensor *rt_new_view(const rt_tensor *src, int ndim, const int64_t *shape, con
         expected *= shape[d] ? shape[d] : 1;
     }
     if (n == 0) t->contiguous = 1;
+    t->layout = t->contiguous ? RT_LAYOUT_CONTIGUOUS : RT_LAYOUT_UNKNOWN;
+    return t;
+}
+
+rt_tensor *rt_new_view(const rt_tensor *src, int ndim, const int64_t *shape, const int64_t *strides, int64_t offset) {
+    rt_tensor *t = rt_new_header(src->dtype, ndim, shape, strides, src->storage, src->data);
+    if (!t) return NULL;
+    __atomic_add_fetch(&t->storage->n_refs, 1, __ATOMIC_SEQ_CST);
+    await_writer(t->storage);
+    if (t->numel) t->data += offset;
     return t;
 }
 
@@ -150,8 +144,8 @@ rt_tensor *rt_retain(rt_tensor *t) {
 
 void rt_release(rt_tensor *t) {
     if (__atomic_sub_fetch(&t->n_refs, 1, __ATOMIC_ACQ_REL) != 0) return;
-    if (__atomic_sub_fetch(&t->storage->n_refs, 1, __ATOMIC_ACQ_REL) == 0) free(t->storage);
-    free(t);
+    if (__atomic_sub_fetch(&t->storage->n_refs, 1, __ATOMIC_ACQ_REL) == 0) rt_free_storage(t->storage);
+    rt_free_header(t);
 }
 
 const int64_t *rt_shape(const rt_tensor *t) {
@@ -174,31 +168,20 @@ int rt_shares_storage(const rt_tensor *a, const rt_tensor *b) {
     return a->storage == b->storage;
 }
 
-int rt_overlaps_itself(const rt_tensor *t) {
-    if (t->contiguous || t->numel <= 1) return 0;
-    /* From the smallest stride up, each must step over all that the smaller ones reach. */
-    int order[RT_MAX_NDIM], n = 0;
-    for (int d = 0; d < t->ndim; d++) {
-        if (rt_t_shape(t)[d] == 1) continue;
-        int at = n++;
-        const int64_t stride = llabs(rt_t_strides(t)[d]);
-        for (; at > 0 && llabs(rt_t_strides(t)[order[at - 1]]) > stride; at--) order[at] = order[at - 1];
-        order[at] = d;
-    }
-    int64_t reach = rt_itemsize(t->dtype);
-    for (int i = 0; i < n; i++) {
-        const int64_t stride = llabs(rt_t_strides(t)[order[i]]);
-        if (stride < reach) return 1;
-        reach += stride * (rt_t_shape(t)[order[i]] - 1);
-    }
-    return 0;
+int rt_layout(const rt_tensor *t) {
+    return rt_layout_of(t);
+}
+
+static int is_alone(const rt_tensor *t) {
+    return __atomic_load_n(&t->n_refs, __ATOMIC_ACQUIRE) == 1 &&
+           __atomic_load_n(&t->storage->n_refs, __ATOMIC_ACQUIRE) == 1 && !t->storage->let_go;
 }
 
 rt_tensor *rt_own(rt_tensor *t) {
-    if (__atomic_load_n(&t->n_refs, __ATOMIC_ACQUIRE) == 1 &&
-        __atomic_load_n(&t->storage->n_refs, __ATOMIC_ACQUIRE) == 1 && !rt_overlaps_itself(t))
-        return t;
+    const int layout = rt_layout_of(t);
+    if (layout == RT_LAYOUT_OVERLAPPING) RT_FAIL(RT_ERR_OVERLAP);
+    if (is_alone(t) && layout != RT_LAYOUT_BROADCAST) return t;
     rt_tensor *own = rt_copy(t);
-    if (own) __atomic_add_fetch(&copies_made, 1, __ATOMIC_RELAXED);
+    if (own) rt_count_copy(RT_COUNT_COW, own);
     return own;
 }

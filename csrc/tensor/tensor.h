@@ -4,7 +4,8 @@
  *
  *   rt_tensor  { numel dtype ndim ... data -> } shape[ndim] stride_bytes[ndim]
  *                                     |
- *   rt_storage { n_refs nbytes data } +-> 64-byte aligned bytes, in the same allocation as the storage's head
+ *   rt_storage { n_refs nbytes data } +-> 64-byte aligned bytes, in the same block as the storage (alloc.h), or
+ *                                         memory of another library, which is read-only for us
  *
  * A header's n_refs counts its holders, a storage's the headers that look at it. A write is unobservable when both are
  * 1. A writer raises `writing`, then looks at the counts; whoever takes a share raises a count, then looks at `writing`:
@@ -22,7 +23,18 @@ typedef struct rt_storage {
     int32_t writing; /* a call is writing; whoever takes a share waits for it */
     int64_t nbytes;
     char *data;
+    void (*let_go)(void *owner); /* of foreign memory: called once, when no header looks at it; NULL for our own */
+    void *owner;
 } rt_storage;
+
+#define RT_LAYOUTS(X)         \
+    X(contiguous, CONTIGUOUS) \
+    X(padded, PADDED)         \
+    X(transposed, TRANSPOSED) \
+    X(broadcast, BROADCAST)   \
+    X(strided, STRIDED)       \
+    X(overlapping, OVERLAPPING)
+#define RT_LAYOUT_UNKNOWN 255
 
 static inline int64_t *rt_t_shape(const rt_tensor *t) {
     return (int64_t *)t->dims;
@@ -63,9 +75,29 @@ void rt_init_scalar(rt_tensor *t, int dtype, void *value);
 /* Bracket a write: 1 where t is nobody else's, and from then on nobody gets a share of it until rt_end_write. */
 int rt_begin_write(rt_tensor *t);
 void rt_end_write(rt_tensor *t);
-/* Whether two indices may reach one element; exact for the layouts that views can make, conservative
- * otherwise. */
-int rt_overlaps_itself(const rt_tensor *t);
+/* A storage over memory that is not ours, with one reference; NULL where there is no memory for it. */
+rt_storage *rt_foreign_storage(char *data, int64_t nbytes, void (*let_go)(void *owner), void *owner);
+/* A header over a storage, whose reference it takes where it is not NULL. */
+rt_tensor *rt_new_header(int dtype, int ndim, const int64_t *shape, const int64_t *strides, rt_storage *s, char *data);
+
+/* Layout (classify.c). */
+int rt_find_layout(const rt_tensor *t);
+static inline int rt_layout_of(const rt_tensor *t) {
+    const int known = __atomic_load_n(&t->layout, __ATOMIC_RELAXED);
+    return known != RT_LAYOUT_UNKNOWN ? known : rt_find_layout(t);
+}
+/* Whether two indices reach one element, by a zero stride or otherwise; exact for any strides. */
+static inline int rt_overlaps_itself(const rt_tensor *t) {
+    const int layout = rt_layout_of(t);
+    return layout == RT_LAYOUT_BROADCAST || layout == RT_LAYOUT_OVERLAPPING;
+}
+/* Whether two different indices into a shape give byte offsets less than itemsize apart. The layout's
+ * reach must be one that rt_layout_reach accepts. */
+int rt_strides_overlap(int ndim, const int64_t *shape, const int64_t *strides, int64_t itemsize);
+/* The lowest byte offset that a layout reaches and the one after the highest, both 0 where a size is 0. Returns 0 where
+ * a size is negative or the layout is too wide for any memory. */
+int rt_layout_reach(int ndim, const int64_t *shape, const int64_t *strides, int64_t itemsize, int64_t *low,
+                    int64_t *high);
 
 /* Broadcast n shapes; returns ndim, or -1 where they do not fit. */
 int rt_broadcast(int n, const rt_tensor *const *t, int64_t *shape);
