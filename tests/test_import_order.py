@@ -13,7 +13,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "rtch"
 # From the bottom to the top: each part may import itself and whatever stands before it.
 ORDER = [
     *["_version", "version", "errors", "dtypes", "layout", "store", "ops", "_c"],
-    *["tensor", "creation", "functions", "manipulation", "gradients", "autograd", "fx"],
+    *["memory", "telemetry", "dlpack", "tensor", "creation", "functions", "manipulation", "gradients", "views"],
+    *["indexing", "searching", "autograd", "fx"],
     *["random", "nn", "optim", "data", "checkpoint", "train", "service", "sklearn", "cli"],
 ]
 

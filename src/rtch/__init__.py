@@ -35,6 +35,7 @@ _HOMES = {
         "arange",
         "asarray",
         "empty",
+        "from_dlpack",
         "full",
         "full_like",
         "ones",
@@ -68,13 +69,27 @@ _HOMES = {
         "unique_inverse",
         "unique_values",
     ),
+    "rtch.views": ("diagonal", "from_strides", "sliding_window_view"),
     "rtch.autograd": ("enable_grad", "is_grad_enabled", "no_grad"),
     "rtch._c": ("get_num_threads", "set_num_threads"),
     "rtch.version": ("__version__", "numerics_version"),
     "rtch.checkpoint": ("load", "save"),
     "rtch.random": ("manual_seed",),
 }
-_MODULES = ("autograd", "checkpoint", "data", "errors", "nn", "optim", "random", "service", "store", "train")
+_MODULES = (
+    "autograd",
+    "checkpoint",
+    "data",
+    "errors",
+    "memory",
+    "nn",
+    "optim",
+    "random",
+    "service",
+    "store",
+    "telemetry",
+    "train",
+)
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 

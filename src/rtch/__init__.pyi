@@ -5,11 +5,13 @@ from rtch import autograd as autograd
 from rtch import checkpoint as checkpoint
 from rtch import data as data
 from rtch import errors as errors
+from rtch import memory as memory
 from rtch import nn as nn
 from rtch import optim as optim
 from rtch import random as random
 from rtch import service as service
 from rtch import store as store
+from rtch import telemetry as telemetry
 from rtch import train as train
 from rtch._c import get_num_threads as get_num_threads
 from rtch._c import set_num_threads as set_num_threads
@@ -21,6 +23,7 @@ from rtch.checkpoint import save as save
 from rtch.creation import arange as arange
 from rtch.creation import asarray as asarray
 from rtch.creation import empty as empty
+from rtch.creation import from_dlpack as from_dlpack
 from rtch.creation import full as full
 from rtch.creation import full_like as full_like
 from rtch.creation import ones as ones
@@ -150,3 +153,6 @@ from rtch.tensor import Tensor as Tensor
 from rtch.tensor import shares_storage as shares_storage
 from rtch.version import __version__ as __version__
 from rtch.version import numerics_version as numerics_version
+from rtch.views import diagonal as diagonal
+from rtch.views import from_strides as from_strides
+from rtch.views import sliding_window_view as sliding_window_view

@@ -7,6 +7,7 @@ import operator
 from typing import Any
 
 from rtch._c import failure, ffi, lib
+from rtch.dlpack import import_header, is_cpu
 from rtch.dtypes import (
     DType,
     as_dtype,
@@ -20,7 +21,7 @@ from rtch.dtypes import (
     result_dtype,
     uint64,
 )
-from rtch.errors import ArgumentError, DTypeError
+from rtch.errors import ArgumentError, DLPackError, DTypeError
 from rtch.ops.row import F
 from rtch.tensor import Tensor, need_tensors, scalar_numbers, snapshot, wrap
 
@@ -42,7 +43,8 @@ def asarray(obj: Any, /, *, dtype: Any = None, copy: bool | None = None) -> Tens
     """A tensor with the values of a scalar, nested lists, a NumPy array or another tensor.
 
     Python floats give float32 and integers int64 unless dtype says otherwise; a NumPy array keeps its dtype. NumPy
-    memory is copied. A tensor comes back as it is where dtype fits and copy is not True.
+    memory is copied, unless copy is False: see `from_dlpack`. A tensor comes back as it is where dtype fits and copy is
+    not True.
 
     Raises:
         DTypeError: a dtype that rtch does not compute with.
@@ -55,7 +57,7 @@ def asarray(obj: Any, /, *, dtype: Any = None, copy: bool | None = None) -> Tens
             return F.astype(obj, wanted)  # type: ignore[no-any-return]
         return snapshot(obj) if copy else obj
     if copy is False:
-        raise ArgumentError("asarray: memory that is not rtch's is always copied; leave out copy=False", argument=copy)
+        return _as_it_is(obj, wanted)
     if hasattr(obj, "__array_interface__") or hasattr(obj, "__array__"):
         return _from_numpy(obj, wanted)
     if isinstance(obj, _SCALARS):
@@ -75,6 +77,45 @@ def asarray(obj: Any, /, *, dtype: Any = None, copy: bool | None = None) -> Tens
         dtypes = {*found.values(), *(t.dtype for t in tensors)}
         wanted = result_dtype(*dtypes) if dtypes else float32
     return _from_flat(flat, shape, wanted)
+
+
+def _as_it_is(obj: Any, wanted: DType | None) -> Tensor:
+    """`asarray` with copy=False for what is no Tensor."""
+    if not hasattr(obj, "__dlpack__"):
+        raise ArgumentError(f"asarray: {type(obj).__name__} must be copied; leave out copy=False", argument=obj)
+    try:
+        out = from_dlpack(obj, copy=False)
+    except BufferError as error:
+        raise ArgumentError(f"asarray: this memory must be copied; leave out copy=False ({error})") from error
+    if wanted is not None and wanted is not out.dtype:
+        raise ArgumentError(
+            f"asarray: a copy is needed to change the dtype; got {out.dtype.name}, {wanted.name} and copy=False"
+        )
+    return out
+
+
+def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor with the values of an array of another library, on the CPU, through DLPack.
+
+    The memory is copied unless copy is False. Then the tensor looks at the producer's memory, keeps it alive, and never
+    writes to it: a write gives the tensor memory of its own. What the producer writes there meanwhile is seen, which no
+    other tensor does: don't, if results are to be the same again.
+
+    Args:
+        x: an array with `__dlpack__`.
+        device: None, "cpu" or (1, 0).
+        copy: False for the same memory; True and None copy.
+
+    Raises:
+        ArgumentError: x does not speak DLPack, or its capsule was consumed before.
+        DLPackError: memory of another device or a later DLPack. It is a BufferError.
+        DTypeError, DimensionError, LayoutError: a dtype, shape or address that rtch can't use.
+    """
+    if isinstance(x, Tensor):
+        if device is not None and not is_cpu(device):
+            raise DLPackError(f"from_dlpack: tensors are on the CPU; got device={device!r:.80}")
+        return wrap(_check("from_dlpack", lib.rt_copy(x._h), x.shape)) if copy else snapshot(x)
+    return wrap(import_header(x, device, copy))
 
 
 def _scalar(value: Any, where: str = "asarray") -> Any:

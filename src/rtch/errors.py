@@ -13,6 +13,7 @@ Each class is also the builtin that a user would catch, and carries its facts as
     ├── DTypeError (TypeError)                    dtype
     ├── ArgumentError (ValueError)                argument
     ├── AllocationError (MemoryError)             nbytes
+    ├── DLPackError (BufferError)
     ├── AutogradError (RuntimeError)
     │   ├── MissingGradError
     │   ├── NonScalarLossError                    shape
@@ -105,6 +106,10 @@ class ArgumentError(TorchError, ValueError):
 
 class AllocationError(TorchError, MemoryError):
     """Memory could not be had."""
+
+
+class DLPackError(TorchError, BufferError):
+    """Memory can't be handed to or taken from another library as was asked."""
 
 
 class AutogradError(TorchError, RuntimeError):

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from rtch._c import failure, ffi, lib
+from rtch.dlpack import CPU, export_capsule
 from rtch.dtypes import (
     BY_CODE,
     DType,
@@ -584,6 +585,8 @@ def inplace(op: Op, x: Tensor, y: Any) -> Tensor:
         y = _scalar_like(op, y, x)
     refuse_leaf_write(op.name, x)
     if grad_mode.enabled and (x._node is not None or y._node is not None):
+        if lib.rt_layout(x._h) == lib.RT_LAYOUT_OVERLAPPING:
+            raise failure(op.name, x, status=lib.RT_ERR_OVERLAP)
         out = binary(op, x, y)
         if out.shape != x.shape or out.dtype is not x.dtype:
             status = lib.RT_ERR_BROADCAST if out.shape != x.shape else lib.RT_ERR_DTYPE
@@ -677,6 +680,13 @@ class Tensor:
     def is_contiguous(self) -> bool:
         """Whether the elements lie row-major without gaps."""
         return bool(self._h.contiguous)
+
+    @property
+    def layout(self) -> str:
+        """How the elements lie: contiguous, padded (rows with gaps), transposed (dense in another order of dimensions),
+        broadcast, strided, or overlapping (indices share elements otherwise than by broadcasting).
+        """
+        return ffi.string(lib.rt_layout_name(lib.rt_layout(self._h))).decode("ascii")  # type: ignore[no-any-return]
 
     @property
     def n_aliases(self) -> int:
@@ -789,6 +799,29 @@ class Tensor:
         if copy is False and dtype is not None and array.dtype != dtype:
             raise ArgumentError("__array__: a copy is needed to change the dtype; got copy=False", argument=copy)
         return numpy.array(array, dtype=dtype) if copy else numpy.asarray(array, dtype=dtype)
+
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[int, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
+        """A DLPack capsule over the same memory, read-only; a copy where copy is True or max_version is below (1, 0),
+        whose capsules can't say read-only. Writing to the tensor later gives the tensor new memory.
+
+        Raises:
+            AutogradError: the tensor requires grad; call `detach()` first.
+            DLPackError: another device, a stream, or copy=False with max_version below (1, 0). It is a BufferError.
+        """
+        if self._node is not None:
+            raise AutogradError("__dlpack__: the tensor requires grad; use x.detach()")
+        return export_capsule(snapshot(self)._h, stream, max_version, dl_device, copy)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """The CPU, as DLPack numbers it."""
+        return CPU
 
     def __bool__(self) -> bool:
         """Truth of the one element."""

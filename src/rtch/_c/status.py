@@ -12,7 +12,9 @@ from rtch.errors import (
     BroadcastError,
     DimensionError,
     DTypeError,
+    InvalidLayoutError,
     LayoutError,
+    OverlappingLayoutError,
     TorchError,
 )
 
@@ -26,6 +28,8 @@ _TABLE: dict[int, tuple[type[TorchError], str]] = {
     lib.RT_ERR_LAYOUT: (LayoutError, "layout, shape or dtype can't be used here"),
     lib.RT_ERR_ALLOC: (AllocationError, "out of memory"),
     lib.RT_ERR_ARGUMENT: (ArgumentError, "argument out of range"),
+    lib.RT_ERR_OVERLAP: (OverlappingLayoutError, "indices share elements here; write to a copy, rtch.asarray(x + 0)"),
+    lib.RT_ERR_BOUNDS: (InvalidLayoutError, "shape, strides and offset reach outside the memory"),
 }
 
 
@@ -43,4 +47,5 @@ def failure(where: str, *operands: Any, rule: str = "", status: int | None = Non
     got = " and ".join(_describe(operand) for operand in operands)
     shapes = tuple(value.shape for value in operands if hasattr(value, "shape"))
     dtypes = tuple(value.dtype for value in operands if hasattr(value, "dtype"))
-    return cls(f"{where}: {rule or text}; got {got}", op=where, shapes=shapes, dtypes=dtypes)
+    facts = {"nbytes": int(lib.rt_refused_bytes())} if cls is AllocationError else {}
+    return cls(f"{where}: {rule or text}; got {got}", op=where, shapes=shapes, dtypes=dtypes, **facts)

@@ -30,6 +30,7 @@ HOMES = (
     "rtch.gradients",
     "rtch.indexing",
     "rtch.searching",
+    "rtch.views",
 )
 
 

@@ -743,3 +743,26 @@ _row(
     lambda g, axis, bounds: F.split_at(g, axis, bounds),
     inputs=("parts",),
 )
+_row(
+    "from_strides",
+    Kind.STRUCTURE,
+    Rule.ANY,
+    "A view of any layout over the same memory.",
+    lambda g, x_shape, layout, shape, strides, offset: F.scatter_strides(g, x_shape, layout, shape, strides, offset),
+)
+_row(
+    "sliding_window_view",
+    Kind.STRUCTURE,
+    Rule.ANY,
+    "All windows of a shape, as a view.",
+    lambda g, x_shape, window_shape, axes: F.scatter_view(
+        g, x_shape, lambda x: F.sliding_window_view(x, window_shape, axes)
+    ),
+)
+_row(
+    "diagonal",
+    Kind.STRUCTURE,
+    Rule.ANY,
+    "The diagonal of two axes, as a view.",
+    lambda g, x_shape, offset, axis1, axis2: F.scatter_view(g, x_shape, lambda x: F.diagonal(x, offset, axis1, axis2)),
+)
