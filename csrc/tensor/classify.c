@@ -19,7 +19,6 @@
 
 #include "../runtime/telemetry.h"
 
-#define SEARCH_STEPS 100000
 #define BITMAP_BITS (INT64_C(1) << 36)
 #define WIDEST (INT64_C(1) << 61) /* bytes that a layout may reach over: sums of two can't overflow */
 
@@ -126,7 +125,7 @@ static int search(problem *p) {
     return 0;
 }
 
-int rt_strides_overlap(int ndim, const int64_t *shape, const int64_t *strides, int64_t itemsize) {
+int rt_strides_overlap(int ndim, const int64_t *shape, const int64_t *strides, int64_t itemsize, int64_t steps) {
     problem p = {.n = 0};
     int whole = 1;
     for (int d = 0; d < ndim; d++) {
@@ -153,7 +152,7 @@ int rt_strides_overlap(int ndim, const int64_t *shape, const int64_t *strides, i
     if (spaced) return 0;
     const int64_t places = p.reach[p.n - 1] / p.divisor[p.n - 1] + 1;
     if (indices > places) return 1;
-    p.steps = SEARCH_STEPS;
+    p.steps = steps;
     int found = search(&p);
     if (found < 0 && places <= BITMAP_BITS) found = walk(&p);
     if (found < 0) {
@@ -215,9 +214,9 @@ int rt_find_layout(const rt_tensor *t) {
             if (rt_t_strides(t)[d] == 0) repeated = 1;
             else shape[n] = rt_t_shape(t)[d], strides[n++] = rt_t_strides(t)[d];
         }
-        layout = rt_strides_overlap(n, shape, strides, rt_itemsize(t->dtype)) ? RT_LAYOUT_OVERLAPPING
-                 : repeated                                                   ? RT_LAYOUT_BROADCAST
-                                                                              : class_by_order(t);
+        layout = rt_strides_overlap(n, shape, strides, rt_itemsize(t->dtype), RT_OVERLAP_STEPS) ? RT_LAYOUT_OVERLAPPING
+                 : repeated                                                                     ? RT_LAYOUT_BROADCAST
+                                                                                                : class_by_order(t);
     }
     __atomic_store_n((uint8_t *)&t->layout, (uint8_t)layout, __ATOMIC_RELAXED);
     return layout;

@@ -122,7 +122,7 @@ static int validate(const dl_tensor *x, int *dtype, char **data, int64_t *stride
     if (__builtin_add_overflow(base, x->byte_offset, &first) || __builtin_add_overflow(first, *low, &end) ||
         __builtin_add_overflow(first, *high, &end))
         return RT_ERR_BOUNDS;
-    if (first % (uintptr_t)rt_itemsize(rt_real_dtype(*dtype))) return RT_ERR_LAYOUT;
+    if (first % (uintptr_t)(item < 8 ? item : 8)) return RT_ERR_LAYOUT; /* kernels move words of up to 8 bytes */
     *data = (char *)first;
     return RT_OK;
 }

@@ -92,8 +92,9 @@ static inline int rt_overlaps_itself(const rt_tensor *t) {
     return layout == RT_LAYOUT_BROADCAST || layout == RT_LAYOUT_OVERLAPPING;
 }
 /* Whether two different indices into a shape give byte offsets less than itemsize apart. The layout's
- * reach must be one that rt_layout_reach accepts. */
-int rt_strides_overlap(int ndim, const int64_t *shape, const int64_t *strides, int64_t itemsize);
+ * reach must be one that rt_layout_reach accepts. After so many steps of search a bitmap answers. */
+int rt_strides_overlap(int ndim, const int64_t *shape, const int64_t *strides, int64_t itemsize, int64_t steps);
+#define RT_OVERLAP_STEPS 100000
 /* The lowest byte offset that a layout reaches and the one after the highest, both 0 where a size is 0. Returns 0 where
  * a size is negative or the layout is too wide for any memory. */
 int rt_layout_reach(int ndim, const int64_t *shape, const int64_t *strides, int64_t itemsize, int64_t *low,
