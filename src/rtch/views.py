@@ -71,8 +71,9 @@ def from_strides(x: Tensor, /, shape: Any, strides: Any, offset: int = 0) -> Ten
 def _view(where: str, x: Tensor, shape: Sequence[int], strides: Sequence[int], offset: int) -> Any:
     h = lib.rt_from_strides(x._h, len(shape), shape, strides, offset)
     if not h:
-        layout = f"shape {list(shape)}, strides {list(strides)} and offset {offset} over"
-        raise failure(where, x, rule=f"the layout must stay inside the memory of x; got {layout}")
+        layout = f"shape {list(shape)}, strides {list(strides)} and offset {offset}"
+        rule = f"{layout} must stay inside the memory of x" if lib.rt_last_status() == lib.RT_ERR_BOUNDS else ""
+        raise failure(where, x, rule=rule)
     return h
 
 

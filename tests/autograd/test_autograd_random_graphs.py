@@ -174,6 +174,18 @@ UNARY: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
         lambda x: x[::-1] + x[:, ::-1] * 0.5 + x[0, None],
         lambda x: x.flip(0) + x.flip(1) * 0.5 + x[0, None],
     ),
+    "from_strides": (
+        lambda x: rtch.from_strides(x * 1, (R, C), (2, 1), 1),
+        lambda x: (x * 1).as_strided((R, C), (2, 1), 1),
+    ),
+    "sliding_window_view": (
+        lambda x: x * 0.5 + rtch.sum(rtch.sliding_window_view(x, 2, axis=1), axis=-1)[:, 1:2] * 0.1,
+        lambda x: x * 0.5 + x.unfold(1, 2, 1).sum(-1)[:, 1:2] * 0.1,
+    ),
+    "diagonal": (
+        lambda x: x * 0.5 + rtch.diagonal(x, 1).reshape(R, 1),
+        lambda x: x * 0.5 + x.diagonal(1).reshape(R, 1),
+    ),
     "take": (
         lambda x: rtch.take(x, [2, 0, 2], axis=0),
         lambda x: x.index_select(0, torch.tensor([2, 0, 2])),

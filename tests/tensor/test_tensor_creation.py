@@ -192,8 +192,13 @@ def test_asarray_of_a_tensor() -> None:
     assert copied is not x
     assert copied.tolist() == x.tolist()
     assert rtch.asarray(x, dtype="int64").tolist() == [1, -1]
-    with pytest.raises(ValueError, match=r"^asarray: memory that is not rtch's is always copied"):
-        rtch.asarray(np.zeros(1), copy=False)
+    a = np.zeros(1)
+    same = rtch.asarray(a, copy=False)
+    a[0] = 3.0
+    assert same.item() == 3.0
+    for obj, dtype in (([1.0], None), (1.0, None), (a, "float32"), (np.zeros(1, ">f8"), None)):
+        with pytest.raises(ValueError, match=r"^asarray: .*cop"):
+            rtch.asarray(obj, dtype=dtype, copy=False)
 
 
 def test_filled() -> None:
