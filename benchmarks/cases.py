@@ -56,8 +56,16 @@ def _simple(name: str, shapes: list[tuple[int, ...]], call: Callable[..., Any]) 
 _simple("x + y, 8 floats", [(8,), (8,)], lambda x, y: x + y)
 _simple("x * 2, 8 floats", [(8,)], lambda x: x * 2.0)
 _simple("add 1024 x 1024", [(1024, 1024), (1024, 1024)], lambda x, y: x + y)
+_simple("a * b + a - b 1024 x 1024", [(1024, 1024), (1024, 1024)], lambda a, b: a * b + a - b)
 _simple("row broadcast 1024 x 1024", [(1024, 1024), (1024,)], lambda x, y: x * y)
+_simple("column broadcast 1024 x 1024", [(1024, 1024), (1024, 1)], lambda x, y: x * y)
 _simple("divide 1024 x 1024", [(1024, 1024), (1024, 1024)], lambda x, y: x / y)
+_simple("add 16 M", [(4096, 4096), (4096, 4096)], lambda x, y: x + y)
+_simple("add, one operand transposed 1024 x 1024", [(1024, 1024), (1024, 1024)], lambda x, y: x + y.T)
+_simple("add, both operands transposed 1024 x 1024", [(1024, 1024), (1024, 1024)], lambda x, y: x.T + y.T)
+_simple("copy of a transpose 1024 x 1024", [(1024, 1024)], lambda x: x.T.reshape(-1))
+_simple("add, every second element of 2 M", [(1 << 21,), (1 << 21,)], lambda x, y: x[::2] + y[::2])
+_simple("add, columns cut off 1024 x 1024", [(1024, 1027), (1024, 1027)], lambda x, y: x[:, 1:-2] + y[:, 1:-2])
 _simple("sum 1024 x 1024", [(1024, 1024)], lambda x: x.sum())
 _simple("sum axis 0 1024 x 1024", [(1024, 1024)], lambda x: x.sum(0))
 _simple("sum axis 1 1024 x 1024", [(1024, 1024)], lambda x: x.sum(1))
@@ -69,6 +77,16 @@ for _n in (32, 64, 128, 512, 1024):
 _simple("matmul batch 64 of 64 x 64", [(64, 64, 64), (64, 64, 64)], lambda x, y: x @ y)
 _simple("matmul matrix times vector 1024 x 1024", [(1024, 1024), (1024,)], lambda x, y: x @ y)
 _simple("matmul vector times matrix 1024 x 1024", [(1024,), (1024, 1024)], lambda x, y: x @ y)
+
+
+@case("where 1024 x 1024")
+def _where() -> Work:
+    return _elementwise(
+        [(1024, 1024), (1024, 1024)],
+        lambda x, y: rtch.where(x > y, x, y),
+        lambda x, y: np.where(x > y, x, y),
+        lambda x, y: x.where(x > y, y),
+    )
 
 
 @case("max axis 1 1024 x 1024")

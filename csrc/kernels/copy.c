@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * copy.c: casts between every pair of dtypes; the diagonal is a plain copy.
+ * copy.c: casts between every pair of dtypes. The plain copies on the diagonal are move.c's.
  *
  * Written definitions: to bool is x != 0 (NaN is true). An integer to a narrower one keeps the low bits. Floating to an
  * integer truncates, saturates out of range, and gives 0 for NaN. To a floating dtype: the nearest value, ties to even,
@@ -131,41 +131,19 @@ INTEGER_TARGET(u64, uint64_t)
 #define to_c128_f(x) ((m_c128){(double)(x), 0})
 #define to_c128_d(x) ((m_c128){(x), 0})
 
-#define DEFINE_COPY(D, T)                                                                        \
-    static void copy_##D(char *const *p, const int64_t *s, int64_t n) {                          \
-        if (s[0] == sizeof(T) && s[1] == sizeof(T)) {                                            \
-            memcpy(p[0], p[1], (size_t)n * sizeof(T));                                           \
-            return;                                                                              \
-        }                                                                                        \
-        if (s[0] == sizeof(T) && s[1] == 0) {                                                    \
-            T *out = (T *)p[0];                                                                  \
-            const T x = *(const T *)p[1];                                                        \
-            for (int64_t i = 0; i < n; i++) out[i] = x;                                          \
-            return;                                                                              \
-        }                                                                                        \
-        for (int64_t i = 0; i < n; i++) *(T *)(p[0] + i * s[0]) = *(const T *)(p[1] + i * s[1]); \
-    }
-DEFINE_COPY(1, uint8_t)
-DEFINE_COPY(2, uint16_t)
-DEFINE_COPY(4, uint32_t)
-DEFINE_COPY(8, uint64_t)
-DEFINE_COPY(16, m_c128)
-
-#define DEFINE_CAST(FROM, TO, EXPR)                                           \
-    static void FROM##_to_##TO(char *const *p, const int64_t *s, int64_t n) { \
-        if (s[0] == sizeof(m_##TO) && s[1] == sizeof(m_##FROM)) {             \
-            m_##TO *restrict out = (m_##TO *)p[0];                            \
-            const m_##FROM *restrict in = (const m_##FROM *)p[1];             \
-            for (int64_t i = 0; i < n; i++) {                                 \
-                const m_##FROM x = in[i];                                     \
-                out[i] = EXPR;                                                \
-            }                                                                 \
-            return;                                                           \
-        }                                                                     \
-        for (int64_t i = 0; i < n; i++) {                                     \
-            const m_##FROM x = *(const m_##FROM *)(p[1] + i * s[1]);          \
-            *(m_##TO *)(p[0] + i * s[0]) = EXPR;                              \
-        }                                                                     \
+#define DEFINE_CAST(FROM, TO, EXPR)                                                               \
+    static void FROM##_to_##TO(char *const *p, const int64_t *s, int64_t n) {                     \
+        if (n > 1 && (s[0] != sizeof(m_##TO) || s[1] != sizeof(m_##FROM))) {                      \
+            static const uint8_t sizes[2] = {rt_log2(sizeof(m_##TO)), rt_log2(sizeof(m_##FROM))}; \
+            RT_FN(rt_strided)(FROM##_to_##TO, sizes, 2, p, s, n);                                 \
+            return;                                                                               \
+        }                                                                                         \
+        m_##TO *restrict out = (m_##TO *)p[0];                                                    \
+        const m_##FROM *restrict in = (const m_##FROM *)p[1];                                     \
+        for (int64_t i = 0; i < n; i++) {                                                         \
+            const m_##FROM x = in[i];                                                             \
+            out[i] = EXPR;                                                                        \
+        }                                                                                         \
     }
 /* From every real dtype to one target; HOW is b, f or d. */
 #define FROM_ALL(TO, X)                                                                                             \
@@ -217,6 +195,6 @@ void RT_FN(rt_fill_copy)(rt_kernels *k) {
     RT_DTYPES(ENTER_TO)
     ENTER(c64, bool, )
     ENTER(c128, bool, )
-    ENTER(c64, c128, ) ENTER(c128, c64, ) static const rt_loop by_size[5] = {copy_1, copy_2, copy_4, copy_8, copy_16};
-    for (int d = 0; d < RT_N_DTYPES; d++) k->cast[d][d] = by_size[rt_size_log2[d]];
+    ENTER(c64, c128, )
+    ENTER(c128, c64, )
 }

@@ -68,17 +68,20 @@ typedef vi8_any vbool_any;
 #include "loops.h"
 
 /* where: plain C, as the compilers vectorise it. */
-#define DEFINE_WHERE(D, T)                                                                              \
-    static void where_##D(char *const *p, const int64_t *s, int64_t n) {                                \
-        if (s[0] == sizeof(T) && s[1] == 1 && s[2] == sizeof(T) && s[3] == sizeof(T)) {                 \
-            const char *c = p[1];                                                                       \
-            const T *a = (const T *)p[2], *b = (const T *)p[3];                                         \
-            T *out = (T *)p[0];                                                                         \
-            for (int64_t i = 0; i < n; i++) out[i] = c[i] ? a[i] : b[i];                                \
-            return;                                                                                     \
-        }                                                                                               \
-        for (int64_t i = 0; i < n; i++)                                                                 \
-            *(T *)(p[0] + i * s[0]) = *(const T *)(p[1][i * s[1]] ? p[2] + i * s[2] : p[3] + i * s[3]); \
+#define DEFINE_WHERE(N, T)                                                       \
+    static void where_##N(char *const *p, const int64_t *s, int64_t n) {         \
+        static const uint8_t sizes[4] = {rt_log2(N), 0, rt_log2(N), rt_log2(N)}; \
+        if (n > 1 && (s[0] != N || s[1] != 1 || s[2] != N || s[3] != N)) {       \
+            RT_FN(rt_strided)(where_##N, sizes, 4, p, s, n);                     \
+            return;                                                              \
+        }                                                                        \
+        const char *restrict c = p[1];                                           \
+        const T *restrict a = (const T *)p[2], *restrict b = (const T *)p[3];    \
+        T *restrict out = (T *)p[0];                                             \
+        for (int64_t i = 0; i < n; i++) {                                        \
+            const T x = a[i], y = b[i];                                          \
+            out[i] = c[i] ? x : y;                                               \
+        }                                                                        \
     }
 typedef struct {
     uint64_t low, high;

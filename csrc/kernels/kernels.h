@@ -16,9 +16,15 @@
 /* matmul: length of one chain of fused multiply-adds. Changing it changes results. */
 #define RT_MATMUL_KC 256
 
-/* An elementwise loop over n elements. ptr[0] and stride[0] belong to the result, the others to the inputs.
- */
+#define RT_MAX_OPERANDS 4
+
+/* An elementwise loop over n elements. ptr[0] and stride[0] belong to the result, the others to the inputs. Any strides
+ * are right; dense operands and repeated inputs (stride 0) are fast. */
 typedef void (*rt_loop)(char *const *ptr, const int64_t *stride, int64_t n);
+
+/* out (rows, cols) = in (rows, cols) for items of one size, at any strides; a stride of in may be 0. */
+typedef void (*rt_move)(char *out, int64_t out_row, int64_t out_col, const char *in, int64_t in_row, int64_t in_col,
+                        int64_t rows, int64_t cols);
 
 /* Reduce n <= RT_SUM_BLOCK adjacent elements to one. */
 typedef void (*rt_reduce_run)(const char *x, int64_t n, char *out);
@@ -51,6 +57,7 @@ typedef struct rt_kernels {
     const char *isa;
     rt_loop loops[RT_N_OPS][RT_N_DTYPES];
     rt_loop cast[RT_N_DTYPES][RT_N_DTYPES]; /* [from][to]; the diagonal copies; NULL where there is no cast */
+    rt_move move[5];                        /* by log2 of the bytes of an item */
     rt_reduce_run reduce_run[RT_N_OPS][RT_N_DTYPES];
     rt_reduce_cols reduce_cols[RT_N_OPS][RT_N_DTYPES];
     rt_combine combine[RT_N_OPS][RT_N_DTYPES];
@@ -84,6 +91,7 @@ typedef struct rt_kernels {
     void rt_fill_scan_##isa(rt_kernels *k);                \
     void rt_fill_matmul_##isa(rt_kernels *k);              \
     void rt_fill_copy_##isa(rt_kernels *k);                \
+    void rt_fill_move_##isa(rt_kernels *k);                \
     void rt_fill_optim_##isa(rt_kernels *k);               \
     void rt_fill_sort_##isa(rt_kernels *k);                \
     void rt_fill_random_##isa(rt_kernels *k);
@@ -93,7 +101,17 @@ RT_DECLARE_FILL(avx2)
 RT_DECLARE_FILL(avx512)
 RT_DECLARE_FILL(neon)
 
+/* What a loop does with operands that are neither dense nor repeated: calls itself on dense copies, piece by piece. */
+#define RT_DECLARE_STRIDED(isa)                                                                     \
+    void rt_strided_##isa(rt_loop loop, const uint8_t *size_log2, int n_operands, char *const *ptr, \
+                          const int64_t *stride, int64_t n);
+RT_DECLARE_STRIDED(baseline)
+RT_DECLARE_STRIDED(avx2)
+RT_DECLARE_STRIDED(avx512)
+RT_DECLARE_STRIDED(neon)
+
 /* log2 of the bytes of an item. */
+#define rt_log2(size) ((size) == 1 ? 0 : (size) == 2 ? 1 : (size) == 4 ? 2 : (size) == 8 ? 3 : 4)
 static const uint8_t rt_size_log2[RT_N_DTYPES] = {0, 0, 1, 2, 3, 0, 1, 2, 3, 1, 1, 2, 3, 3, 4};
 
 /* Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011); the first 64 bits of a

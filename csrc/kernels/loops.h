@@ -15,124 +15,106 @@
 #define L ((int64_t)(sizeof(V) / sizeof(T)))
 #define LOAD(p) ((V) * (const V_ANY *)(p))
 #define STORE(p, v) (*(V_ANY *)(p) = (V_ANY)(v))
-#define CONTIGUOUS(s) ((s) == (int64_t)sizeof(T))
+#define SIZE ((int64_t)sizeof(T))
 #define MASK_BYTES RT_CAT(mask_bytes, D)
+/* Inputs that the fast loops take: dense, or one element repeated. */
+#define DIRECT(s) ((s) == SIZE || (s) == 0)
+#define SIZES RT_CAT(sizes, D)
+#define MASK_SIZES RT_CAT(mask_sizes, D)
 
-/* n < L elements, or L elements at a stride. Lanes beyond n hold 1, which no op traps on. */
-static inline V RT_CAT(gather, D)(const char *p, int64_t stride, int64_t n) {
+static const uint8_t SIZES[3] = {rt_log2(sizeof(T)), rt_log2(sizeof(T)), rt_log2(sizeof(T))};
+static const uint8_t MASK_SIZES[3] = {0, rt_log2(sizeof(T)), rt_log2(sizeof(T))};
+
+/* n < L adjacent elements. Lanes beyond n hold 1, which no op traps on. */
+static inline V RT_CAT(load_part, D)(const char *p, int64_t n) {
     T buffer[sizeof(V) / sizeof(T)];
-    for (int64_t i = 0; i < L; i++) buffer[i] = 1;
-    for (int64_t i = 0; i < n; i++) memcpy(&buffer[i], p + i * stride, sizeof(T));
+    STORE(buffer, V_SPLAT(1));
+    memcpy(buffer, p, (size_t)(n * SIZE));
     return LOAD(buffer);
 }
 
-static inline void RT_CAT(scatter, D)(char *p, int64_t stride, int64_t n, V v) {
+static inline void RT_CAT(store_part, D)(char *p, int64_t n, V v) {
     T buffer[sizeof(V) / sizeof(T)];
     STORE(buffer, v);
-    for (int64_t i = 0; i < n; i++) memcpy(p + i * stride, &buffer[i], sizeof(T));
+    memcpy(p, buffer, (size_t)(n * SIZE));
+}
+
+/* The element at p in every lane. */
+static inline V RT_CAT(repeat, D)(const char *p) {
+    T x;
+    memcpy(&x, p, sizeof(T));
+    return V_SPLAT(x);
 }
 
 /* A mask becomes bytes of 0 and 1. */
 typedef int8_t MASK_BYTES __attribute__((vector_size(sizeof(V) / sizeof(T))));
 typedef int8_t RT_CAT(MASK_BYTES, any) __attribute__((vector_size(sizeof(V) / sizeof(T)), aligned(1), may_alias));
 #define TO_BYTES(mask) (__builtin_convertvector(mask, MASK_BYTES) & 1)
+#define STORE_MASK(p, mask) (*(RT_CAT(MASK_BYTES, any) *)(p) = TO_BYTES(mask))
 
-static inline void RT_CAT(scatter_mask, D)(char *p, int64_t stride, int64_t n, MASK_BYTES m) {
-    int8_t buffer[sizeof(V) / sizeof(T)];
-    memcpy(buffer, &m, sizeof(buffer));
-    for (int64_t i = 0; i < n; i++) p[i * stride] = (char)buffer[i];
+static inline void RT_CAT(store_mask_part, D)(char *p, int64_t n, MASK_BYTES m) {
+    memcpy(p, &m, (size_t)n);
 }
+#define STORE_PART(p, n, v) RT_CAT(store_part, D)(p, n, v)
+#define STORE_MASK_PART(p, n, mask) RT_CAT(store_mask_part, D)(p, n, TO_BYTES(mask))
 
-#define GATHER(p, stride, n) RT_CAT(gather, D)(p, stride, n)
-#define SCATTER(p, stride, n, v) RT_CAT(scatter, D)(p, stride, n, v)
-#define MIN_N(i) (n - (i) < L ? n - (i) : L)
-
-#define DEFINE_UNARY(op, OP)                                                 \
+/* Loops end with part of a vector. Where an input is repeated it is a vector in a register. */
+#define LOOP_1(op, SIZES, OUT_SIZE, PUT, PUT_PART)                           \
     static void RT_CAT(op, D)(char *const *p, const int64_t *s, int64_t n) { \
+        if (n > 1 && (s[0] != OUT_SIZE || s[1] != SIZE)) {                   \
+            RT_FN(rt_strided)(RT_CAT(op, D), SIZES, 2, p, s, n);             \
+            return;                                                          \
+        }                                                                    \
         char *out = p[0];                                                    \
         const char *a = p[1];                                                \
         int64_t i = 0;                                                       \
-        if (CONTIGUOUS(s[0]) && CONTIGUOUS(s[1]))                            \
+        for (; i + L <= n; i += L) {                                         \
+            const V x = LOAD(a + i * SIZE);                                  \
+            PUT(out + i * OUT_SIZE, BODY_##op(x));                           \
+        }                                                                    \
+        if (i < n) {                                                         \
+            const V x = RT_CAT(load_part, D)(a + i * SIZE, n - i);           \
+            PUT_PART(out + i * OUT_SIZE, n - i, BODY_##op(x));               \
+        }                                                                    \
+    }
+#define LOOP_2(op, SIZES, OUT_SIZE, PUT, PUT_PART)                           \
+    static void RT_CAT(op, D)(char *const *p, const int64_t *s, int64_t n) { \
+        if (n > 1 && (s[0] != OUT_SIZE || !DIRECT(s[1]) || !DIRECT(s[2]))) { \
+            RT_FN(rt_strided)(RT_CAT(op, D), SIZES, 3, p, s, n);             \
+            return;                                                          \
+        }                                                                    \
+        if (n < 1) return;                                                   \
+        char *out = p[0];                                                    \
+        const char *a = p[1], *b = p[2];                                     \
+        int64_t i = 0;                                                       \
+        V x = RT_CAT(repeat, D)(a), y = RT_CAT(repeat, D)(b);                \
+        if (s[1] && s[2]) {                                                  \
             for (; i + L <= n; i += L) {                                     \
-                const V x = LOAD(a + i * (int64_t)sizeof(T));                \
-                STORE(out + i * (int64_t)sizeof(T), BODY_##op(x));           \
+                x = LOAD(a + i * SIZE), y = LOAD(b + i * SIZE);              \
+                PUT(out + i * OUT_SIZE, BODY_##op(x, y));                    \
             }                                                                \
-        for (; i < n; i += L) {                                              \
-            const int64_t m = MIN_N(i);                                      \
-            const V x = GATHER(a + i * s[1], s[1], m);                       \
-            SCATTER(out + i * s[0], s[0], m, BODY_##op(x));                  \
+        } else if (s[1]) {                                                   \
+            for (; i + L <= n; i += L) {                                     \
+                x = LOAD(a + i * SIZE);                                      \
+                PUT(out + i * OUT_SIZE, BODY_##op(x, y));                    \
+            }                                                                \
+        } else {                                                             \
+            for (; i + L <= n; i += L) {                                     \
+                if (s[2]) y = LOAD(b + i * SIZE);                            \
+                PUT(out + i * OUT_SIZE, BODY_##op(x, y));                    \
+            }                                                                \
+        }                                                                    \
+        if (i < n) {                                                         \
+            if (s[1]) x = RT_CAT(load_part, D)(a + i * SIZE, n - i);         \
+            if (s[2]) y = RT_CAT(load_part, D)(b + i * SIZE, n - i);         \
+            PUT_PART(out + i * OUT_SIZE, n - i, BODY_##op(x, y));            \
         }                                                                    \
     }
 
-#define DEFINE_BINARY(op, OP)                                                                           \
-    static void RT_CAT(op, D)(char *const *p, const int64_t *s, int64_t n) {                            \
-        char *out = p[0];                                                                               \
-        const char *a = p[1], *b = p[2];                                                                \
-        int64_t i = 0;                                                                                  \
-        if (CONTIGUOUS(s[0]) && n >= L) {                                                               \
-            if (CONTIGUOUS(s[1]) && CONTIGUOUS(s[2])) {                                                 \
-                for (; i + L <= n; i += L) {                                                            \
-                    const V x = LOAD(a + i * (int64_t)sizeof(T)), y = LOAD(b + i * (int64_t)sizeof(T)); \
-                    STORE(out + i * (int64_t)sizeof(T), BODY_##op(x, y));                               \
-                }                                                                                       \
-            } else if (s[1] == 0 && CONTIGUOUS(s[2])) {                                                 \
-                const V x = GATHER(a, 0, L);                                                            \
-                for (; i + L <= n; i += L) {                                                            \
-                    const V y = LOAD(b + i * (int64_t)sizeof(T));                                       \
-                    STORE(out + i * (int64_t)sizeof(T), BODY_##op(x, y));                               \
-                }                                                                                       \
-            } else if (s[2] == 0 && CONTIGUOUS(s[1])) {                                                 \
-                const V y = GATHER(b, 0, L);                                                            \
-                for (; i + L <= n; i += L) {                                                            \
-                    const V x = LOAD(a + i * (int64_t)sizeof(T));                                       \
-                    STORE(out + i * (int64_t)sizeof(T), BODY_##op(x, y));                               \
-                }                                                                                       \
-            }                                                                                           \
-        }                                                                                               \
-        for (; i < n; i += L) {                                                                         \
-            const int64_t m = MIN_N(i);                                                                 \
-            const V x = GATHER(a + i * s[1], s[1], m), y = GATHER(b + i * s[2], s[2], m);               \
-            SCATTER(out + i * s[0], s[0], m, BODY_##op(x, y));                                          \
-        }                                                                                               \
-    }
-
-#define DEFINE_COMPARE(op, OP)                                                            \
-    static void RT_CAT(op, D)(char *const *p, const int64_t *s, int64_t n) {              \
-        char *out = p[0];                                                                 \
-        const char *a = p[1], *b = p[2];                                                  \
-        int64_t i = 0;                                                                    \
-        if (n <= 0) return;                                                               \
-        if (s[0] == 1 && CONTIGUOUS(s[1]) && (CONTIGUOUS(s[2]) || s[2] == 0)) {           \
-            const V same = GATHER(b, 0, L);                                               \
-            for (; i + L <= n; i += L) {                                                  \
-                const V x = LOAD(a + i * (int64_t)sizeof(T));                             \
-                const V y = s[2] ? LOAD(b + i * (int64_t)sizeof(T)) : same;               \
-                *(RT_CAT(MASK_BYTES, any) *)(out + i) = TO_BYTES(BODY_##op(x, y));        \
-            }                                                                             \
-        }                                                                                 \
-        for (; i < n; i += L) {                                                           \
-            const int64_t m = MIN_N(i);                                                   \
-            const V x = GATHER(a + i * s[1], s[1], m), y = GATHER(b + i * s[2], s[2], m); \
-            RT_CAT(scatter_mask, D)(out + i * s[0], s[0], m, TO_BYTES(BODY_##op(x, y)));  \
-        }                                                                                 \
-    }
-
-#define DEFINE_PREDICATE(op, OP)                                                      \
-    static void RT_CAT(op, D)(char *const *p, const int64_t *s, int64_t n) {          \
-        char *out = p[0];                                                             \
-        const char *a = p[1];                                                         \
-        int64_t i = 0;                                                                \
-        if (s[0] == 1 && CONTIGUOUS(s[1]))                                            \
-            for (; i + L <= n; i += L) {                                              \
-                const V x = LOAD(a + i * (int64_t)sizeof(T));                         \
-                *(RT_CAT(MASK_BYTES, any) *)(out + i) = TO_BYTES(BODY_##op(x));       \
-            }                                                                         \
-        for (; i < n; i += L) {                                                       \
-            const int64_t m = MIN_N(i);                                               \
-            const V x = GATHER(a + i * s[1], s[1], m);                                \
-            RT_CAT(scatter_mask, D)(out + i * s[0], s[0], m, TO_BYTES(BODY_##op(x))); \
-        }                                                                             \
-    }
+#define DEFINE_UNARY(op, OP) LOOP_1(op, SIZES, SIZE, STORE, STORE_PART)
+#define DEFINE_PREDICATE(op, OP) LOOP_1(op, MASK_SIZES, 1, STORE_MASK, STORE_MASK_PART)
+#define DEFINE_BINARY(op, OP) LOOP_2(op, SIZES, SIZE, STORE, STORE_PART)
+#define DEFINE_COMPARE(op, OP) LOOP_2(op, MASK_SIZES, 1, STORE_MASK, STORE_MASK_PART)
 
 RT_CAT(RT_UNARY, D)(DEFINE_UNARY) RT_CAT(RT_PREDICATE, D)(DEFINE_PREDICATE) RT_CAT(RT_BINARY, D)(DEFINE_BINARY)
     RT_CAT(RT_COMPARE, D)(DEFINE_COMPARE)
@@ -147,12 +129,17 @@ RT_CAT(RT_UNARY, D)(DEFINE_UNARY) RT_CAT(RT_PREDICATE, D)(DEFINE_PREDICATE) RT_C
 #undef DEFINE_BINARY
 #undef DEFINE_COMPARE
 #undef DEFINE_PREDICATE
-#undef MIN_N
-#undef GATHER
-#undef SCATTER
 #undef TO_BYTES
 #undef MASK_BYTES
-#undef CONTIGUOUS
+#undef STORE_PART
+#undef STORE_MASK_PART
+#undef STORE_MASK
+#undef LOOP_1
+#undef LOOP_2
+#undef SIZES
+#undef MASK_SIZES
+#undef DIRECT
+#undef SIZE
 #undef STORE
 #undef LOAD
 #undef L

@@ -77,12 +77,13 @@ static void gather_range(void *ctx, int64_t begin, int64_t end) {
     } else if (g->adjacent) {
         for (int64_t j = begin; j < end; j++, to += bytes) memcpy(to, g->a->data + g->s->offsets[j], (size_t)bytes);
     } else {
+        const uint8_t sizes[2] = {rt_size_log2[dtype], rt_size_log2[dtype]};
         int64_t strides[2][RT_MAX_NDIM], stride = rt_itemsize(dtype);
         memcpy(strides[1], g->s->strides, sizeof(strides[1]));
         for (int d = g->s->ndim - 1; d >= 0; d--) strides[0][d] = stride, stride *= g->s->shape[d];
         for (int64_t j = begin; j < end; j++, to += bytes) {
             char *const data[2] = {to, g->a->data + g->s->offsets[j]};
-            rt_iterate(rt_k.cast[dtype][dtype], 2, data, g->s->ndim, g->s->shape,
+            rt_iterate(rt_k.cast[dtype][dtype], 2, data, sizes, g->s->ndim, g->s->shape,
                        (const int64_t (*)[RT_MAX_NDIM])strides, INT64_MAX);
         }
     }
@@ -135,6 +136,8 @@ int rt_scatter(rt_tensor *t, int n, const int64_t *axes, rt_tensor *const *index
         status = RT_ERR_SHARED;
         if (rt_begin_write(t)) {
             const rt_fenv fenv = rt_fenv_enter();
+            const uint8_t to_size = rt_size_log2[t->dtype], from_size = rt_size_log2[value->dtype];
+            const uint8_t sizes[3] = {to_size, accumulate ? to_size : from_size, from_size};
             int64_t strides[3][RT_MAX_NDIM], stride = rt_itemsize(value->dtype);
             memcpy(strides[0], s.strides, sizeof(strides[0]));
             if (accumulate) memcpy(strides[1], s.strides, sizeof(strides[1]));
@@ -143,7 +146,7 @@ int rt_scatter(rt_tensor *t, int n, const int64_t *axes, rt_tensor *const *index
             for (int64_t j = 0; j < s.n_positions; j++) {
                 char *const to = t->data + s.offsets[j], *const from = dense->data + j * stride;
                 char *const data[3] = {to, accumulate ? to : from, from};
-                rt_iterate(loop, 2 + accumulate, data, s.ndim, s.shape, (const int64_t (*)[RT_MAX_NDIM])strides,
+                rt_iterate(loop, 2 + accumulate, data, sizes, s.ndim, s.shape, (const int64_t (*)[RT_MAX_NDIM])strides,
                            INT64_MAX);
             }
             rt_fenv_leave(fenv);

@@ -102,6 +102,7 @@ rt_tensor *rt_take(const rt_tensor *a, const rt_tensor *index, int axis) {
         const int ndim = slice_layout(out, axis, kept, strides[0]);
         const int64_t to = rt_t_strides(out)[axis], from = rt_t_strides(a)[axis];
         const int64_t *i = (const int64_t *)dense->data;
+        const uint8_t sizes[2] = {rt_size_log2[a->dtype], rt_size_log2[a->dtype]};
         rt_count_call(RT_FAMILY_INDEX, 1, &a, RT_PATH_SLICES);
         if (axis == 0 && a->contiguous) { /* whole adjacent rows */
             rt_rows rows = {out->data, a->data, i, size, a->numel / size * rt_itemsize(a->dtype)};
@@ -109,8 +110,8 @@ rt_tensor *rt_take(const rt_tensor *a, const rt_tensor *index, int axis) {
         }
         for (int64_t j = 0; j < dense->numel && !(axis == 0 && a->contiguous); j++) {
             char *const data[2] = {out->data + j * to, a->data + (i[j] < 0 ? i[j] + size : i[j]) * from};
-            rt_iterate(rt_k.cast[a->dtype][a->dtype], 2, data, ndim, kept, (const int64_t (*)[RT_MAX_NDIM])strides,
-                       RT_GRAIN_CHEAP);
+            rt_iterate(rt_k.cast[a->dtype][a->dtype], 2, data, sizes, ndim, kept,
+                       (const int64_t (*)[RT_MAX_NDIM])strides, RT_GRAIN_CHEAP);
         }
     }
     rt_release(dense);
@@ -133,12 +134,13 @@ rt_tensor *rt_index_add(const rt_tensor *a, int axis, const rt_tensor *index, co
         memcpy(strides[1], strides[0], sizeof(strides[0]));
         const int64_t *i = (const int64_t *)dense->data;
         rt_count_call(RT_FAMILY_INDEX, 1, &source, RT_PATH_SLICES);
+        const uint8_t sizes[3] = {rt_size_log2[a->dtype], rt_size_log2[a->dtype], rt_size_log2[a->dtype]};
         const rt_fenv fenv = rt_fenv_enter();
         for (int64_t j = 0; j < dense->numel; j++) { /* in the order of the indices: the sum is a chain */
             char *row = out->data + (i[j] < 0 ? i[j] + size : i[j]) * rt_t_strides(out)[axis];
             char *const data[3] = {row, row, source->data + j * rt_t_strides(source)[axis]};
-            rt_iterate(rt_k.loops[RT_OP_ADD][a->dtype], 3, data, ndim, kept, (const int64_t (*)[RT_MAX_NDIM])strides,
-                       RT_GRAIN_CHEAP);
+            rt_iterate(rt_k.loops[RT_OP_ADD][a->dtype], 3, data, sizes, ndim, kept,
+                       (const int64_t (*)[RT_MAX_NDIM])strides, RT_GRAIN_CHEAP);
         }
         rt_fenv_leave(fenv);
     }

@@ -77,6 +77,7 @@ static int has_avx512(void) {
     rt_fill_scan_##which(k);
 #define FILL(which)                       \
     rt_fill_elementwise_float_##which(k); \
+    rt_fill_move_##which(k);              \
     rt_fill_reduce_##which(k);            \
     rt_fill_extremes_##which(k);          \
     rt_fill_matmul_##which(k);            \

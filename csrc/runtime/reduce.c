@@ -312,7 +312,8 @@ static void in_place(int op, rt_tensor *t) {
     const int64_t item = rt_itemsize(t->dtype);
     const int64_t strides[2][RT_MAX_NDIM] = {{item}, {item}};
     char *const data[2] = {t->data, t->data};
-    rt_iterate(rt_k.loops[op][t->dtype], 2, data, 1, &t->numel, strides, RT_GRAIN_CHEAP);
+    const uint8_t sizes[2] = {rt_size_log2[t->dtype], rt_size_log2[t->dtype]};
+    rt_iterate(rt_k.loops[op][t->dtype], 2, data, sizes, 1, &t->numel, strides, RT_GRAIN_CHEAP);
 }
 
 rt_tensor *rt_variance(int op, const rt_tensor *a, uint64_t axes, int keepdims, double correction) {

@@ -10,8 +10,6 @@
 #include "pool.h"
 #include "telemetry.h"
 
-#define RT_MAX_OPERANDS 4
-
 /* The kernels of the instruction set in use; rt_init fills it before anything runs. */
 extern rt_kernels rt_k;
 
@@ -19,11 +17,10 @@ extern rt_kernels rt_k;
 #define RT_GRAIN_CHEAP 65536 /* one pass over memory */
 #define RT_GRAIN_COSTLY 4096 /* tens of operations an element */
 
-/* Runs an elementwise loop over a shape. strides[i] are operand i's, in bytes, 0 where it is broadcast;
- * operand 0 is the result. Dimensions that all operands walk through evenly are merged first.
- * Returns the RT_PATH_ it took. */
-int rt_iterate(rt_loop loop, int n_operands, char *const *data, int ndim, const int64_t *shape,
-               const int64_t (*strides)[RT_MAX_NDIM], int64_t grain);
+/* Runs an elementwise loop over a shape. strides[i] are operand i's, in bytes, 0 where it is broadcast, and size_log2[i]
+ * the logarithm of its items' size; operand 0 is the result. Returns the RT_PATH_ it took. */
+int rt_iterate(rt_loop loop, int n_operands, char *const *data, const uint8_t *size_log2, int ndim,
+               const int64_t *shape, const int64_t (*strides)[RT_MAX_NDIM], int64_t grain);
 
 /* The same on tensors that broadcast to out's shape. */
 int rt_iterate_tensors(rt_loop loop, int n_inputs, rt_tensor *out, const rt_tensor *const *in, int64_t grain);

@@ -23,7 +23,8 @@ static void sort_rows(void *ctx, int64_t begin, int64_t end) {
     }
     for (int64_t row = begin; row < end; row++) {
         const char *x = s->a->data + row * s->n * item;
-        if (s->by_index) rt_k.argsort[dtype](x, item, s->n, s->descending, (int64_t *)s->out->data + row * s->n, scratch);
+        if (s->by_index)
+            rt_k.argsort[dtype](x, item, s->n, s->descending, (int64_t *)s->out->data + row * s->n, scratch);
         else rt_k.sort[dtype](x, item, s->n, s->descending, s->out->data + row * s->n * item, scratch);
     }
     free(scratch);
