@@ -100,9 +100,10 @@ static inline vf32 v_with_sign_f32(vf32 x, vf32 y) {
 /* A function for lanes that hardly ever occur: kept out of the loop that asks for it. */
 #define V_RARE __attribute__((noinline, cold, unused)) static
 
-/* Whether each of these float64 lies midway between two normal float32, in the order of v_low_words. */
-static inline vi32 v_are_midway(vf64 a, vf64 b) {
-    return (v_low_words(a, b) << 3) == v_splat_i32(INT32_MIN);
+/* Whether a float64 lies within 2^10 units of its last place of the middle between two normal float32, so that an error
+ * of 2^-43 could change how it rounds; for the lanes of two vectors in the order of v_low_words. One in 2^18 does. */
+static inline vi32 v_is_close_call(vf64 a, vf64 b) {
+    return (v_low_words(a, b) << 3) + (1 << 13) < v_splat_i32(INT32_MIN + (1 << 14));
 }
 
 /* Defines name(x) as f of the two halves of x in float64, rounded to float32. */
@@ -111,13 +112,13 @@ static inline vi32 v_are_midway(vf64 a, vf64 b) {
         return v_narrow_f32(f(v_low_f64(x)), f(v_high_f64(x))); \
     }
 
-/* The same where f is right but for results that it rounds to midway between two floats, and for the lanes of the mask
- * `special` of x. A vector that has either is left to rare(x). */
-#define V_DEFINE_BY_HALVES_OR_RARE(name, f, special, rare)                                    \
-    static inline vf32 name(vf32 x) {                                                         \
-        const vf64 y0 = f(v_low_f64(x)), y1 = f(v_high_f64(x));                               \
-        if (__builtin_expect(v_any_i32(v_are_midway(y0, y1) | (special)), 0)) return rare(x); \
-        return v_narrow_f32(y0, y1);                                                          \
+/* The same where f is within 2^-43. A vector with a close call, or with a lane of the mask `special` of x, is left to
+ * rare(x). */
+#define V_DEFINE_BY_HALVES_OR_RARE(name, f, special, rare)                                       \
+    static inline vf32 name(vf32 x) {                                                            \
+        const vf64 y0 = f(v_low_f64(x)), y1 = f(v_high_f64(x));                                  \
+        if (__builtin_expect(v_any_i32(v_is_close_call(y0, y1) | (special)), 0)) return rare(x); \
+        return v_narrow_f32(y0, y1);                                                             \
     }
 
 #endif

@@ -4,12 +4,14 @@
  *
  * Everywhere x = k ln 2 + r with |r| <= 0.3466, and e^x = 2^k (1 + expm1(r)).
  *
- * float32: in float64, expm1(r) = r + r^2 Q(r), Q of degree 9 by Remez' algorithm for the least relative error of
- * expm1, 2^-55.6. Correct for all 2^32 inputs (csrc/tests/exhaustive.c).
+ * float32: expm1 and the hyperbolic functions in float64, expm1(r) = r + r^2 Q(r), Q of degree 9 by Remez' algorithm for
+ * the least relative error of expm1, 2^-55.6. exp by a polynomial of degree 9, likewise, 2^-46.1, where that decides the
+ * rounding, else by the float64 algorithm. Correct for all 2^32 inputs (csrc/tests/exhaustive.c).
  *
  * float64, one algorithm on all instruction sets: expm1(r) = p + p_low with p = r + r^2/2 and, in p_low, the rounding
  * errors of both terms and r^3 T(r), T the Taylor series to degree 11 (truncation under 2^-60 of the result). What is
- * computed from p + p_low is within 2^-57 before its last rounding: under 0.52 ULP.
+ * computed from p + p_low is within 2^-57 before its last rounding: exp is under 0.52 ULP (0.7 where it
+ * is subnormal), expm1 under 0.6.
  */
 #ifndef RTCH_EXP_H
 #define RTCH_EXP_H
@@ -51,22 +53,6 @@ static inline vf64 v_expm1_whole_close(vf64 x) {
     vf64 two_k;
     const vf64 p = v_expm1_close(x, &two_k);
     return v_fma_f64(two_k, p, two_k - 1.0);
-}
-
-/* Between these, e^x goes from half the smallest float down to 0 and up to infinity; NaN passes. */
-static inline vf32 v_exp_clamp_f32(vf32 x) {
-    return v_max_f32(v_splat_f32(-150), v_min_f32(v_splat_f32(150), x));
-}
-
-V_DEFINE_BY_HALVES(v_exp_in_f32, v_exp_close)
-V_DEFINE_BY_HALVES(v_expm1_in_f32, v_expm1_whole_close)
-
-static inline vf32 v_exp_f32(vf32 x) {
-    return v_exp_in_f32(v_exp_clamp_f32(x));
-}
-
-static inline vf32 v_expm1_f32(vf32 x) {
-    return v_with_sign_f32(v_expm1_in_f32(v_exp_clamp_f32(x)), x);
 }
 
 /* float64 -------------------------------------------------------------------------------------------------------- */
@@ -144,6 +130,57 @@ static inline vf64 v_expm1_f64(vf64 x) {
     const vf64 near = v_expm1_half(y).hi * 2;
     const vf64 result = v_select_f64(x > v_splat_f64(709), v_exp_f64(x), near);
     return v_select_f64(v_abs_f64(x) < v_splat_f64(0x1p-54), x, result);
+}
+
+/* float32 -------------------------------------------------------------------------------------------------------- */
+
+/* Between these, e^x goes from half the smallest float down to 0 and up to infinity; NaN passes. */
+static inline vf32 v_exp_clamp_f32(vf32 x) {
+    return v_max_f32(v_splat_f32(-150), v_min_f32(v_splat_f32(150), x));
+}
+
+static inline vf64 v_exp_odd(vf64 x) {
+    const v_exp_parts e = v_exp_split(x, v_splat_f64(0));
+    const vdd s = v_fast_sum(v_splat_f64(1.0), e.p);
+    return v_round_to_odd((vdd){s.hi, s.lo + e.p_low}) * v_two_to(e.k);
+}
+
+/* |x| <= 150 */
+V_RARE vf32 v_exp_rare(vf32 x) {
+    return v_narrow_f32(v_exp_odd(v_low_f64(x)), v_exp_odd(v_high_f64(x)));
+}
+
+/* e^x (1 + 2^-43) within 2^-45.6: above e^x, by 350 to 1,200 units of the last place. */
+static inline vf64 v_exp_above(vf64 x) {
+    const vf64 t = v_fma_f64(x, v_splat_f64(0x1.71547652b82fep+0), V_SHIFTER);
+    const vf64 r = v_fma_f64(t - V_SHIFTER, v_splat_f64(-0x1.62e42fefa39efp-1), x);
+    const vf64 r2 = r * r;
+    vf64 odd = v_splat_f64(0x1.70db943dac240p-19);
+    odd = v_fma_f64(odd, r2, v_splat_f64(0x1.a01bc32cdef3dp-13));
+    odd = v_fma_f64(odd, r2, v_splat_f64(0x1.1111105b08d1fp-7));
+    odd = v_fma_f64(odd, r2, v_splat_f64(0x1.55555555bb98ap-3));
+    odd = v_fma_f64(odd, r2, v_splat_f64(0x1.ffffffffffc38p-1));
+    vf64 even = v_splat_f64(0x1.a17c126843e71p-16);
+    even = v_fma_f64(even, r2, v_splat_f64(0x1.6c162d85eca06p-10));
+    even = v_fma_f64(even, r2, v_splat_f64(0x1.55555587a1811p-5));
+    even = v_fma_f64(even, r2, v_splat_f64(0x1.ffffffffe825ep-2));
+    even = v_fma_f64(even, r2, v_splat_f64(0x1.000000000023ap+0));
+    return (vf64)((vi64)v_fma_f64(odd, r, even) + ((vi64)t << 52));
+}
+
+static inline vf32 v_exp_f32(vf32 x) {
+    const vf32 y = v_exp_clamp_f32(x);
+    const vf64 y0 = v_exp_above(v_low_f64(y)), y1 = v_exp_above(v_high_f64(y));
+    /* The middle between two floats 0 to 2,047 units below: it may lie between e^x and what stands here. */
+    const vi32 close = (v_low_words(y0, y1) << 3) < v_splat_i32(INT32_MIN + (1 << 14));
+    if (__builtin_expect(v_any_i32(close), 0)) return v_exp_rare(y);
+    return v_narrow_f32(y0, y1);
+}
+
+V_DEFINE_BY_HALVES(v_expm1_in_f32, v_expm1_whole_close)
+
+static inline vf32 v_expm1_f32(vf32 x) {
+    return v_with_sign_f32(v_expm1_in_f32(v_exp_clamp_f32(x)), x);
 }
 
 #endif

@@ -8,7 +8,8 @@
  *   acosh x   = log1p(x - 1 + sqrt(x^2 - 1))
  *   atanh |x| = log1p(2|x| / (1 - |x|)) / 2
  *
- * float32: these formulas in float64; where that is midway between two floats, the float64 algorithm decides. Correct for all 2^32 inputs (csrc/tests/exhaustive.c).
+ * float32: these formulas in float64; where sinh, asinh and acosh are too close to call, the float64 algorithm decides.
+ * Correct for all 2^32 inputs (csrc/tests/exhaustive.c).
  *
  * float64, one algorithm on all instruction sets: the same in sums of two float64, under 0.6 ULP. Below 2^-29 the odd
  * functions return x.
@@ -27,7 +28,7 @@ static inline vf64 v_exp_half(v_exp_parts e) {
     return v_exp_join(e);
 }
 
-/* 0 <= x <= 40 */
+/* 0 <= x <= 700 */
 static inline vdd v_sinh_dd(vf64 x) {
     const vdd e = v_expm1_half(x);
     const vdd d = v_exact_sum(v_splat_f64(1.0), e.hi * 2);
@@ -155,7 +156,7 @@ static inline vf64 v_atanh_close(vf64 x) {
 }
 
 static inline vf64 v_sinh_odd(vf64 x) {
-    return v_round_to_odd(v_sinh_dd(v_min_f64(v_splat_f64(40), x)));
+    return v_round_to_odd(v_sinh_dd(x));
 }
 
 V_RARE vf32 v_sinh_rare(vf32 x) {

@@ -5,9 +5,9 @@
  * Everywhere x = 2^k (1 + f) with sqrt(1/2) <= 1 + f < sqrt(2), s = f / (2 + f), z = s^2, and
  *   log(1 + f) = 2 atanh(s) = 2 s (1 + z/3 + z^2/5 + ...) = f - s (f - z W(z))
  *
- * float32: in float64, W of degree 6 by Remez' algorithm for the least relative error of the logarithm, 2^-59.5.
- * A few inputs give a float64 midway between two floats, where the float64 algorithm decides. Correct for all 2^32
- * inputs (csrc/tests/exhaustive.c).
+ * float32: in float64 by polynomials W of degree 4 by Remez' algorithm for the least relative error of the logarithm,
+ * 2^-44.9, where that decides the rounding, else by the float64 algorithm; the inverse hyperbolic functions and pow take
+ * W of degree 6, 2^-59.5. Correct for all 2^32 inputs (csrc/tests/exhaustive.c).
  *
  * float64, one algorithm on all instruction sets: s, z and the first two terms of the series as sums of two float64,
  * the terms from z^2 on, z^2 Q(z), in float64, Q of degree 7 by Remez' algorithm (2^-73.5 of the logarithm). The
@@ -171,39 +171,70 @@ static inline vf64 v_log1p_close(vf64 y) {
     return v_fma_f64(k, v_splat_f64(0x1.62e42fefa39efp-1), v_log1p_near(f, f + 2.0));
 }
 
-static inline vf64 v_log2_close(vf64 x) {
-    vf64 k;
-    const vf64 m = v_log_split(x, &k);
-    return v_fma_f64(v_log1p_near(m - 1.0, m + 1.0), v_splat_f64(0x1.71547652b82fep+0), k);
-}
-
-static inline vf64 v_log10_close(vf64 x) {
-    vf64 k;
-    const vf64 m = v_log_split(x, &k);
-    return v_fma_f64(k, v_splat_f64(0x1.34413509f79ffp-2), v_log1p_near(m - 1.0, m + 1.0) * 0x1.bcb7b1526e50ep-2);
-}
-
 static inline vf32 v_log_ends_f32(vf32 x, vf32 y) {
     const vf32 below = v_select_f32(x < v_splat_f32(0), v_splat_f32(__builtin_nanf("")), x);
     const vf32 end = v_select_f32(x == v_splat_f32(0), v_splat_f32(-__builtin_inff()), below);
     return v_select_f32((x > v_splat_f32(0)) & (x < v_splat_f32(__builtin_inff())), y, end);
 }
 
-/* Zeros, negative numbers, infinities and NaN, by their bits. */
-#define V_LOG_SPECIAL(x) (((vi32)(x) < v_splat_i32(1)) | ((vi32)(x) > v_splat_i32(0x7f7fffff)))
+/* base + s z (w0 + w1 z + ...), z = s^2 */
+static inline vf64 v_log_series(vf64 s, vf64 base, double w0, double w1, double w2, double w3, double w4) {
+    const vf64 z = s * s, z2 = z * z;
+    const vf64 w01 = v_fma_f64(v_splat_f64(w1), z, v_splat_f64(w0));
+    const vf64 w23 = v_fma_f64(v_splat_f64(w3), z, v_splat_f64(w2));
+    return v_fma_f64(s * z, v_fma_f64(v_fma_f64(v_splat_f64(w4), z2, w23), z2, w01), base);
+}
 
-#define V_DEFINE_LOG_F32(name, close, dd)                                                            \
-    static inline vf64 name##_odd(vf64 x) {                                                          \
-        return v_round_to_odd(dd(x));                                                                \
-    }                                                                                                \
-    V_RARE vf32 name##_rare(vf32 x) {                                                                \
-        return v_log_ends_f32(x, v_narrow_f32(name##_odd(v_low_f64(x)), name##_odd(v_high_f64(x)))); \
-    }                                                                                                \
-    V_DEFINE_BY_HALVES_OR_RARE(name, close, V_LOG_SPECIAL(x), name##_rare)
+/* log(2^k (1 + f)) within 2^-44.8, s = f / (1 + f / 2) being twice the s above */
+static inline vf64 v_log_fast(vf64 f, vf64 k) {
+    const vf64 s = f / v_fma_f64(f, v_splat_f64(0.5), v_splat_f64(1.0));
+    const vf64 base = v_fma_f64(k, v_splat_f64(0x1.62e42fefa39efp-1), s);
+    return v_log_series(s, base, 0x1.555555561e397p-4, 0x1.999996a957acbp-7, 0x1.249411ebe0ee5p-9,
+                        0x1.c62b14a3c27ccp-12, 0x1.9115973c207eap-14);
+}
 
-V_DEFINE_LOG_F32(v_log_f32, v_log_close, v_log_dd)
-V_DEFINE_LOG_F32(v_log2_f32, v_log2_close, v_log2_dd)
-V_DEFINE_LOG_F32(v_log10_f32, v_log10_close, v_log10_dd)
+static inline vf64 v_log2_fast(vf64 f, vf64 k) {
+    const vf64 s = f / v_fma_f64(f, v_splat_f64(0.5), v_splat_f64(1.0));
+    const vf64 base = v_fma_f64(s, v_splat_f64(0x1.71547652b82fep+0), k);
+    return v_log_series(s, base, 0x1.ec709dc4c212ep-4, 0x1.2776c2f056240p-6, 0x1.a619f5a5aacefp-9,
+                        0x1.479cf866b692dp-11, 0x1.215239ba6be1fp-13);
+}
+
+static inline vf64 v_log10_fast(vf64 f, vf64 k) {
+    const vf64 s = f / v_fma_f64(f, v_splat_f64(0.5), v_splat_f64(1.0));
+    const vf64 base = v_fma_f64(s, v_splat_f64(0x1.bcb7b1526e50ep-2), k * 0x1.34413509f79ffp-2);
+    return v_log_series(s, base, 0x1.287a7637a2b3dp-5, 0x1.63c624e7bdfdfp-8, 0x1.fc42bf967fa11p-11,
+                        0x1.8a7c4d96e6942p-13, 0x1.5c609f463bd3fp-15);
+}
+
+static inline vf64 v_log1p_fast(vf64 x) {
+    vf64 k;
+    const vf64 m = v_log_split(x + 1.0, &k);
+    return v_log_fast(v_select_f64(k == v_splat_f64(0), x, m - 1.0), k);
+}
+
+/* Defines name(x) for float32: the exponent is split off there, exactly, for normal positive numbers; all else by its
+ * bits is special. */
+#define V_DEFINE_LOG_F32(name, fast, dd)                                                                \
+    static inline vf64 name##_odd(vf64 x) {                                                             \
+        return v_round_to_odd(dd(x));                                                                   \
+    }                                                                                                   \
+    V_RARE vf32 name##_rare(vf32 x) {                                                                   \
+        return v_log_ends_f32(x, v_narrow_f32(name##_odd(v_low_f64(x)), name##_odd(v_high_f64(x))));    \
+    }                                                                                                   \
+    static inline vf32 name(vf32 x) {                                                                   \
+        const vi32 shifted = (vi32)x - 0x3f3504f3; /* bits of sqrt(1/2) */                              \
+        const vf32 k = __builtin_convertvector(shifted >> 23, vf32);                                    \
+        const vf32 f = (vf32)((shifted & 0x7fffff) + 0x3f3504f3) - 1.0f;                                \
+        const vf64 y0 = fast(v_low_f64(f), v_low_f64(k)), y1 = fast(v_high_f64(f), v_high_f64(k));      \
+        const vi32 special = ((vi32)x < v_splat_i32(0x00800000)) | ((vi32)x > v_splat_i32(0x7f7fffff)); \
+        if (__builtin_expect(v_any_i32(v_is_close_call(y0, y1) | special), 0)) return name##_rare(x);   \
+        return v_narrow_f32(y0, y1);                                                                    \
+    }
+
+V_DEFINE_LOG_F32(v_log_f32, v_log_fast, v_log_dd)
+V_DEFINE_LOG_F32(v_log2_f32, v_log2_fast, v_log2_dd)
+V_DEFINE_LOG_F32(v_log10_f32, v_log10_fast, v_log10_dd)
 
 static inline vf64 v_log1p_odd(vf64 x) {
     return v_round_to_odd(v_log1p_dd((vdd){x, v_splat_f64(0)}));
@@ -219,6 +250,6 @@ V_RARE vf32 v_log1p_rare(vf32 x) {
 #define V_LOG1P_SPECIAL(x) \
     (((vi32)(x) > v_splat_i32(0x7f7fffff)) | ((vi32)(x) == v_splat_i32(INT32_MIN)) | (~(vi32)((x) > v_splat_f32(-1))))
 
-V_DEFINE_BY_HALVES_OR_RARE(v_log1p_f32, v_log1p_close, V_LOG1P_SPECIAL(x), v_log1p_rare)
+V_DEFINE_BY_HALVES_OR_RARE(v_log1p_f32, v_log1p_fast, V_LOG1P_SPECIAL(x), v_log1p_rare)
 
 #endif
