@@ -46,15 +46,14 @@ static inline vf64 v_asin_plus_close(vf64 a) {
 /* acos x, close enough to round to float32; NaN beyond 1. */
 static inline vf64 v_acos_close(vf64 x) {
     const vf64 a = v_abs_f64(x);
-    const vi64 steep = a > v_splat_f64(0.5), minus = x < v_splat_f64(0);
+    const vi64 steep = a > v_splat_f64(0.5), sign = (vi64)x & INT64_MIN;
     const vf64 u = v_select_f64(steep, v_fma_f64(a, v_splat_f64(-0.5), v_splat_f64(0.5)), a * a);
-    const vf64 s = v_select_f64(steep, v_sqrt_f64(u), x);
-    const vf64 p = s * u * V_POLYNOMIAL(rt_asin_close, u);
-    /* base + times (s + p) */
-    const vf64 wings = (vf64)(minus & (vi64)v_splat_f64(2));
-    const vf64 times = v_select_f64(steep, v_splat_f64(2) - 2 * wings, v_splat_f64(-1)); /* 2, -2 or -1 */
-    const vf64 base = v_select_f64(steep, wings, v_splat_f64(1));                        /* 0, 2 or 1 times pi / 2 */
-    return v_fma_f64(times, s, base * V_PIO2_HIGH) + v_fma_f64(times, p, base * V_PIO2_LOW);
+    const vf64 s = v_select_f64(steep, v_sqrt_f64(u), a);
+    const vf64 y = (vf64)((vi64)v_fma_f64(s * u, V_POLYNOMIAL(rt_asin_close, u), s) ^ sign);
+    /* pi / 2 - y, 2 y or pi + 2 y */
+    const vf64 base = (vf64)((vi64)v_splat_f64(0x1.921fb54442d18p+1) & (sign >> 63));
+    const vf64 folded = v_fma_f64(y, v_splat_f64(2), base);
+    return v_select_f64(steep, folded, V_PIO2_HIGH - y);
 }
 
 V_DEFINE_BY_HALVES(v_asin_plus_f32, v_asin_plus_close)

@@ -157,7 +157,7 @@ static inline vf64 v_atan2_close(vf64 small, vf64 large, vf64 axes, vf64 sign) {
     const vf64 t = sign * n / d;
     const vf64 m = v_fma_f64(axes, v_splat_f64(2), (vf64)(middle & (vi64)sign));
     const vf64 u = t * t;
-    const vf64 p = v_fma_f64(t * u, V_POLYNOMIAL(rt_atan_near, u), m * V_PIO4_LOW);
+    const vf64 p = v_fma_f64(t * u, V_ESTRIN(rt_atan_near, u), m * V_PIO4_LOW);
     return v_fma_f64(m, V_PIO4_HIGH, t) + p;
 }
 
