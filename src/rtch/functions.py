@@ -1007,7 +1007,7 @@ def copysign(x: Operand, y: Operand, /) -> Tensor:
 
 
 def nextafter(x: Operand, y: Operand, /) -> Tensor:
-    """The next number after x in the direction of y; y where they are equal.
+    """The next number after x towards y; y where they are equal.
 
     Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
     Dtype: any but complex; the result is floating, float32 where no input is.
@@ -1020,9 +1020,9 @@ def nextafter(x: Operand, y: Operand, /) -> Tensor:
 
 
 def remainder(x: Operand, y: Operand, /) -> Tensor:
-    """x % y as in Python: x - y * floor(x / y), with the sign of y.
+    """x % y.
 
-    Computed exactly and rounded once. An integer by 0 gives 0.
+    As in Python, with the sign of y; computed exactly and rounded once. An integer by 0 gives 0.
 
     Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
     Dtype: integers or floating; the result has the promoted dtype.
@@ -1035,9 +1035,9 @@ def remainder(x: Operand, y: Operand, /) -> Tensor:
 
 
 def floor_divide(x: Operand, y: Operand, /) -> Tensor:
-    """The largest whole number not above x / y.
+    """x // y.
 
-    x / y where one of them is infinite or zero. An integer by 0 gives 0.
+    The largest whole number not above x / y. An integer by 0 gives 0.
 
     Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
     Dtype: integers or floating; the result has the promoted dtype.

@@ -1257,31 +1257,31 @@ class Tensor:
         return _operator(_GREATER_EQUAL, self, other)
 
     def __mod__(self, other: Any) -> Tensor:
-        """x % y as in Python: x - y * floor(x / y), with the sign of y."""
+        """x % y."""
         if type(other) is Tensor:
             return binary(_REMAINDER, self, other)
         return _operator(_REMAINDER, self, other)
 
     def __rmod__(self, other: Any) -> Tensor:
-        """y % x as in Pxthon: y - x * floor(y / x), with the sign of x."""
+        """y % x."""
         return _reflected(_REMAINDER, self, other)
 
     def __imod__(self, other: Any) -> Tensor:
-        """x % y as in Python: x - y * floor(x / y), with the sign of y written to x."""
+        """x % y written to x."""
         return inplace(_REMAINDER, self, other)
 
     def __floordiv__(self, other: Any) -> Tensor:
-        """The largest whole number not above x / y."""
+        """x // y."""
         if type(other) is Tensor:
             return binary(_FLOOR_DIVIDE, self, other)
         return _operator(_FLOOR_DIVIDE, self, other)
 
     def __rfloordiv__(self, other: Any) -> Tensor:
-        """The largest whole number not above y / x."""
+        """y // x."""
         return _reflected(_FLOOR_DIVIDE, self, other)
 
     def __ifloordiv__(self, other: Any) -> Tensor:
-        """The largest whole number not above x / y written to x."""
+        """x // y written to x."""
         return inplace(_FLOOR_DIVIDE, self, other)
 
     def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, *, dtype: Any = None) -> Tensor:

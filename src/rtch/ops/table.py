@@ -57,15 +57,24 @@ def _pow_reference() -> Any:
 
 
 def _floor_divide_reference() -> Any:
-    """The Array API standard's: the exact quotient rounded down, x / y where either is infinite or zero."""
+    """The Array API standard's. NumPy takes x // infinity for -1 and rounds large quotients to the nearest."""
+    from fractions import Fraction
+
     import numpy
 
     def floor_divide(x: Any, y: Any) -> Any:
         if x.dtype.kind != "f":
             return numpy.floor_divide(x, y)
-        quotient = x / y
-        exact = numpy.floor_divide(x, y)
-        return numpy.where(numpy.isfinite(x) & numpy.isfinite(y) & (x != 0) & (y != 0), exact, quotient)
+
+        def one(x: float, y: float, quotient: float) -> Any:
+            if not (numpy.isfinite(quotient) and numpy.isfinite(y) and x != 0):
+                return quotient
+            exact = Fraction(x) // Fraction(y)
+            near = dtype(float(exact))
+            return numpy.nextafter(near, dtype(-numpy.inf)) if Fraction(float(near)) > exact else near
+
+        dtype = x.dtype.type
+        return numpy.vectorize(one, otypes=[dtype])(x, y, x / y)
 
     return floor_divide
 
@@ -487,17 +496,15 @@ _row(
     lambda g, x, out: F.where(x == 0, 0, g * (out / x)),
     lambda g: F.zeros_like(g),
 )
-_row(
-    "nextafter", Kind.BINARY, Rule.REAL_FLOAT, "The next number after x in the direction of y; y where they are equal."
-)
+_row("nextafter", Kind.BINARY, Rule.REAL_FLOAT, "The next number after x towards y; y where they are equal.")
 _row(
     "remainder",
     Kind.BINARY,
     Rule.REAL,
-    "x % y as in Python: x - y * floor(x / y), with the sign of y.",
+    "x % y.",
     lambda g: g,
     lambda g, x, y: -g * F.floor_divide(x, y),
-    detail="Computed exactly and rounded once. An integer by 0 gives 0.",
+    detail="As in Python, with the sign of y; computed exactly and rounded once. An integer by 0 gives 0.",
     operator="mod",
     in_place=True,
     costly=True,
@@ -507,8 +514,8 @@ _row(
     "floor_divide",
     Kind.BINARY,
     Rule.REAL,
-    "The largest whole number not above x / y.",
-    detail="x / y where one of them is infinite or zero. An integer by 0 gives 0.",
+    "x // y.",
+    detail="The largest whole number not above x / y. An integer by 0 gives 0.",
     operator="floordiv",
     in_place=True,
     costly=True,
