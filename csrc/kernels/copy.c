@@ -146,13 +146,13 @@ INTEGER_TARGET(u64, uint64_t)
         }                                                                                         \
     }
 /* From every real dtype to one target; HOW is b, f or d. */
-#define FROM_ALL(TO, X)                                                                                             \
-    X(bool, TO, u)                                                                                                  \
-    X(i8, TO, b)                                                                                                    \
-    X(i16, TO, b)                                                                                                   \
-    X(i32, TO, b)                                                                                                   \
-    X(i64, TO, b) X(u8, TO, u) X(u16, TO, u) X(u32, TO, u) X(u64, TO, u) X(f16, TO, f) X(bf16, TO, f) X(f32, TO, f) \
-        X(f64, TO, d)
+#define FROM_ALL(TO, X) \
+    X(bool, TO, u)      \
+    X(i8, TO, b)        \
+    X(i16, TO, b)       \
+    X(i32, TO, b)       \
+    X(i64, TO, b)       \
+    X(u8, TO, u) X(u16, TO, u) X(u32, TO, u) X(u64, TO, u) X(f16, TO, f) X(bf16, TO, f) X(f32, TO, f) X(f64, TO, d)
 #define CAST_REAL(FROM, TO, HOW) DEFINE_CAST(FROM, TO, to_##TO##_##HOW(READ_##FROM(x)))
 FROM_ALL(bool, CAST_REAL)
 FROM_ALL(i8, CAST_REAL)

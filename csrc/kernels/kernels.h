@@ -40,9 +40,22 @@ typedef int64_t (*rt_position)(const char *x, int64_t n);
 typedef void (*rt_scan_run)(const char *x, int64_t x_row, char *out, int64_t out_row, int64_t n_rows, int64_t n);
 typedef void (*rt_scan_cols)(const char *x, int64_t x_row, char *out, int64_t out_row, int64_t n, int64_t n_cols);
 
-/* C (m, n) = A (m, k) B (k, n), any strides; scratch is rt_gemm_scratch bytes, 64-byte aligned. */
-typedef void (*rt_gemm)(int64_t m, int64_t n, int64_t k, const char *a, int64_t a_row, int64_t a_col, const char *b,
-                        int64_t b_row, int64_t b_col, char *c, int64_t c_row, int64_t c_col, char *scratch);
+/* Matrix products; any strides, scratch is 64-byte aligned. */
+typedef struct rt_gemm {
+    /* C (m, n) = A (m, k) B (k, n) */
+    void (*product)(int64_t m, int64_t n, int64_t k, const char *a, int64_t a_row, int64_t a_col, const char *b,
+                    int64_t b_row, int64_t b_col, char *c, int64_t c_row, int64_t c_col, char *scratch);
+    /* The same with one packed block of k, added to C unless `first`. */
+    void (*packed)(int64_t m, int64_t n, int64_t k, const char *a, int64_t a_row, int64_t a_col, const char *b,
+                   int first, char *c, int64_t c_row, int64_t c_col, char *scratch);
+    /* Packs B (k <= RT_MATMUL_KC, n) to k * n items, n rounded up to a multiple of `width`. */
+    void (*pack)(int64_t n, int64_t k, const char *b, int64_t b_row, int64_t b_col, char *to);
+    /* c (n) = x (k) B (k, n) */
+    void (*vector)(int64_t n, int64_t k, const char *x, int64_t x_step, const char *b, int64_t b_row, int64_t b_col,
+                   char *c, int64_t c_step);
+    int64_t width;   /* columns of a tile */
+    int64_t scratch; /* bytes that product and packed need */
+} rt_gemm;
 
 typedef struct rt_adam_args {
     double step_size, beta1, beta2, eps, weight_decay, sqrt_bias2;
@@ -64,8 +77,7 @@ typedef struct rt_kernels {
     rt_position position[RT_N_OPS][RT_N_DTYPES];
     rt_scan_run scan_run[RT_N_OPS][RT_N_DTYPES];
     rt_scan_cols scan_cols[RT_N_OPS][RT_N_DTYPES];
-    rt_gemm gemm[RT_N_DTYPES];
-    int64_t gemm_scratch; /* bytes */
+    rt_gemm gemm[RT_N_DTYPES]; /* product is NULL where there is none */
     /* A row of n items, stride bytes apart: sorted to out (dense), with scratch for n items; */
     void (*sort[RT_N_DTYPES])(const char *x, int64_t stride, int64_t n, int descending, char *out, char *scratch);
     /* the positions in sorted order, with scratch for 24 n bytes; */
@@ -90,6 +102,7 @@ typedef struct rt_kernels {
     void rt_fill_reduce_complex_##isa(rt_kernels *k);      \
     void rt_fill_scan_##isa(rt_kernels *k);                \
     void rt_fill_matmul_##isa(rt_kernels *k);              \
+    void rt_fill_matvec_##isa(rt_kernels *k);              \
     void rt_fill_copy_##isa(rt_kernels *k);                \
     void rt_fill_move_##isa(rt_kernels *k);                \
     void rt_fill_optim_##isa(rt_kernels *k);               \

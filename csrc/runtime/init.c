@@ -81,6 +81,7 @@ static int has_avx512(void) {
     rt_fill_reduce_##which(k);            \
     rt_fill_extremes_##which(k);          \
     rt_fill_matmul_##which(k);            \
+    rt_fill_matvec_##which(k);            \
     rt_fill_optim_##which(k);             \
     rt_fill_random_##which(k);            \
     k->isa = #which;

@@ -1,54 +1,163 @@
 /* SPDX-License-Identifier: MIT
  *
- * matmul.c: shapes, batches and threads around the kernel.
+ * matmul.c: shapes, batches and threads around the kernels.
  *
- * One-dimensional operands count as a row on the left and a column on the right, whose axis the result lacks.
- * The longer of m and n becomes the kernel's vector dimension (C^T = B^T A^T has the same chains). Threads
- * cut m and n.
+ * One-dimensional operands count as a row on the left and a column on the right, whose axis the result lacks. C^T = B^T A^T
+ * has the same chains, so either of m and n may become the kernel's vector dimension n. How the work is shared:
+ *   vector   one of them is 1: the result is cut
+ *   items    many products, or small ones: each is done by one thread
+ *   columns  a product of medium size: each thread takes some columns, and packs what it needs
+ *   blocks   a large product: B is packed by all threads, then all threads take blocks of C, a few blocks of k at a time
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "runtime.h"
+#include "../tensor/alloc.h"
+
+#define GRAIN 500000.0   /* multiply-adds that are worth a hand-over */
+#define LARGE 16777216.0 /* multiply-adds from which packing B once for all pays */
+#define ROWS 48          /* a task's rows of a large product; a multiple of every tile's */
+#define COLUMNS 512      /* a task's columns of it */
+#define PACKED_BYTES (4 << 20)
+#define PACKED_K (4 * RT_MATMUL_KC)
 
 typedef struct {
-    rt_gemm gemm;
-    int64_t m, n, k;
+    const rt_gemm *kernel;
+    int64_t m, n, k, item;
     int64_t a_row, a_col, b_row, b_col, c_row, c_col;
-    int64_t chunk; /* columns of C a task takes */
-    int64_t n_chunks;
     int n_batch;
-    int64_t batch[RT_MAX_NDIM], a_batch[RT_MAX_NDIM], b_batch[RT_MAX_NDIM];
+    int64_t batch[RT_MAX_NDIM], a_batch[RT_MAX_NDIM], b_batch[RT_MAX_NDIM], n_items;
     int64_t c_batch;
     const char *a, *b;
     char *c;
     int status;
 } rt_product;
 
-/* Tasks [begin, end): task = batch index * n_chunks + chunk of columns. */
-static void run_tasks(void *ctx, int64_t begin, int64_t end) {
+static int64_t min(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* Moves to one product of a batch. */
+static void go_to(rt_product *p, int64_t index) {
+    p->c += index * p->c_batch;
+    for (int d = p->n_batch - 1; d >= 0; d--) {
+        const int64_t at = index % p->batch[d];
+        index /= p->batch[d];
+        p->a += at * p->a_batch[d];
+        p->b += at * p->b_batch[d];
+    }
+}
+
+static char *scratch_for(rt_product *p, int64_t n_bytes) {
+    char *scratch = rt_scratch_alloc(n_bytes);
+    if (!scratch) __atomic_store_n(&p->status, RT_ERR_ALLOC, __ATOMIC_RELAXED);
+    return scratch;
+}
+
+static void vector_range(void *ctx, int64_t begin, int64_t end) {
+    const rt_product *p = ctx;
+    p->kernel->vector(end - begin, p->k, p->a, p->a_col, p->b + begin * p->b_col, p->b_row, p->b_col,
+                      p->c + begin * p->c_col, p->c_col);
+}
+
+static void column_range(void *ctx, int64_t begin, int64_t end) {
     rt_product *p = ctx;
-    char *raw = malloc((size_t)rt_k.gemm_scratch + 63);
-    if (!raw) {
-        __atomic_store_n(&p->status, RT_ERR_ALLOC, __ATOMIC_RELAXED);
+    const int64_t from = begin * p->kernel->width, n = min(end * p->kernel->width, p->n) - from;
+    char *scratch = scratch_for(p, p->kernel->scratch);
+    if (!scratch) return;
+    p->kernel->product(p->m, n, p->k, p->a, p->a_row, p->a_col, p->b + from * p->b_col, p->b_row, p->b_col,
+                       p->c + from * p->c_col, p->c_row, p->c_col, scratch);
+    rt_scratch_free(scratch);
+}
+
+static void item_range(void *ctx, int64_t begin, int64_t end) {
+    rt_product *whole = ctx;
+    for (int64_t i = begin; i < end; i++) {
+        rt_product p = *whole;
+        go_to(&p, i);
+        if (p.m == 1) vector_range(&p, 0, p.n);
+        else column_range(&p, 0, (p.n + p.kernel->width - 1) / p.kernel->width);
+        if (p.status != RT_OK) __atomic_store_n(&whole->status, p.status, __ATOMIC_RELAXED);
+    }
+}
+
+/* A few blocks of k, and as many columns as fit in PACKED_BYTES, of a large product. */
+typedef struct {
+    rt_product *p;
+    int64_t k0, k, j0, n;
+    int64_t padded;   /* n, rounded up to whole tiles */
+    int64_t n_chunks; /* of columns */
+    char *packed;
+} rt_slab;
+
+/* Tasks: block of k * chunks of columns + chunk. */
+static void pack_range(void *ctx, int64_t begin, int64_t end) {
+    const rt_slab *s = ctx;
+    const rt_product *p = s->p;
+    for (int64_t task = begin; task < end; task++) {
+        const int64_t k0 = task / s->n_chunks * RT_MATMUL_KC, k = min(RT_MATMUL_KC, s->k - k0);
+        const int64_t j = task % s->n_chunks * COLUMNS;
+        p->kernel->pack(min(COLUMNS, s->n - j), k, p->b + (s->k0 + k0) * p->b_row + (s->j0 + j) * p->b_col, p->b_row,
+                        p->b_col, s->packed + (k0 * s->padded + j * k) * p->item);
+    }
+}
+
+/* Tasks: block of rows * chunks of columns + chunk. */
+static void block_range(void *ctx, int64_t begin, int64_t end) {
+    const rt_slab *s = ctx;
+    rt_product *p = s->p;
+    char *scratch = scratch_for(p, p->kernel->scratch);
+    if (!scratch) return;
+    for (int64_t task = begin; task < end; task++) {
+        const int64_t i = task / s->n_chunks * ROWS, j = task % s->n_chunks * COLUMNS;
+        for (int64_t k0 = 0; k0 < s->k; k0 += RT_MATMUL_KC) {
+            const int64_t k = min(RT_MATMUL_KC, s->k - k0);
+            p->kernel->packed(min(ROWS, p->m - i), min(COLUMNS, s->n - j), k,
+                              p->a + i * p->a_row + (s->k0 + k0) * p->a_col, p->a_row, p->a_col,
+                              s->packed + (k0 * s->padded + j * k) * p->item, s->k0 + k0 == 0,
+                              p->c + i * p->c_row + (s->j0 + j) * p->c_col, p->c_row, p->c_col, scratch);
+        }
+    }
+    rt_scratch_free(scratch);
+}
+
+static void large(rt_product *p) {
+    const int64_t k_most = min(p->k, PACKED_K), width = p->kernel->width;
+    const int64_t n_most = min((p->n + width - 1) / width * width, PACKED_BYTES / (PACKED_K * p->item));
+    char *packed = scratch_for(p, n_most * k_most * p->item);
+    if (!packed) return;
+    for (int64_t j0 = 0; j0 < p->n; j0 += n_most)
+        for (int64_t k0 = 0; k0 < p->k; k0 += k_most) {
+            rt_slab s = {.p = p, .k0 = k0, .k = min(k_most, p->k - k0), .j0 = j0, .n = min(n_most, p->n - j0)};
+            s.padded = (s.n + width - 1) / width * width;
+            s.n_chunks = (s.n + COLUMNS - 1) / COLUMNS;
+            s.packed = packed;
+            rt_parallel_for((s.k + RT_MATMUL_KC - 1) / RT_MATMUL_KC * s.n_chunks, 1, pack_range, &s);
+            rt_parallel_for((p->m + ROWS - 1) / ROWS * s.n_chunks, 1, block_range, &s);
+        }
+    rt_scratch_free(packed);
+}
+
+static void run(rt_product *p) {
+    const double work = (double)p->m * (double)p->k * (double)p->n;
+    const int n_threads = rt_get_num_threads();
+    if (work < 2 * GRAIN || p->n_items >= 4 * n_threads) {
+        rt_parallel_for(p->n_items, work < GRAIN ? (int64_t)(GRAIN / work) + 1 : 1, item_range, p);
         return;
     }
-    char *scratch = (char *)(((uintptr_t)raw + 63) & ~(uintptr_t)63);
-    for (int64_t task = begin; task < end; task++) {
-        int64_t rest = task / p->n_chunks, j = task % p->n_chunks * p->chunk;
-        char *c = p->c + rest * p->c_batch;
-        const char *a = p->a, *b = p->b;
-        for (int d = p->n_batch - 1; d >= 0; d--) {
-            const int64_t at = rest % p->batch[d];
-            rest /= p->batch[d];
-            a += at * p->a_batch[d];
-            b += at * p->b_batch[d];
+    for (int64_t i = 0; i < p->n_items; i++) {
+        rt_product one = *p;
+        go_to(&one, i);
+        if (one.m == 1) {
+            rt_parallel_for(one.n, (int64_t)(GRAIN / 4 / (double)one.k) / 64 * 64 + 64, vector_range, &one);
+        } else if (work < LARGE || n_threads == 1) {
+            const int64_t n_tiles = (one.n + one.kernel->width - 1) / one.kernel->width;
+            rt_parallel_for(n_tiles, (n_tiles + n_threads - 1) / n_threads, column_range, &one);
+        } else {
+            large(&one);
         }
-        const int64_t n = p->n - j < p->chunk ? p->n - j : p->chunk;
-        p->gemm(p->m, n, p->k, a, p->a_row, p->a_col, b + j * p->b_col, p->b_row, p->b_col, c + j * p->c_col, p->c_row,
-                p->c_col, scratch);
+        if (one.status != RT_OK) p->status = one.status;
     }
-    free(raw);
 }
 
 static void swap(int64_t *a, int64_t *b) {
@@ -56,10 +165,21 @@ static void swap(int64_t *a, int64_t *b) {
     *a = *b, *b = t;
 }
 
+/* C^T = B^T A^T */
+static void turn(rt_product *p) {
+    const char *t = p->a;
+    p->a = p->b, p->b = t;
+    swap(&p->m, &p->n);
+    const int64_t a_row = p->a_row, a_col = p->a_col;
+    p->a_row = p->b_col, p->a_col = p->b_row, p->b_row = a_col, p->b_col = a_row;
+    swap(&p->c_row, &p->c_col);
+    for (int d = 0; d < p->n_batch; d++) swap(&p->a_batch[d], &p->b_batch[d]);
+}
+
 static rt_tensor *multiply(const rt_tensor *a, const rt_tensor *b) {
     const int a1 = a->ndim == 1, b1 = b->ndim == 1;
     const int64_t *as = rt_t_shape(a), *at = rt_t_strides(a), *bs = rt_t_shape(b), *bt = rt_t_strides(b);
-    rt_product p = {.gemm = rt_k.gemm[a->dtype], .a = a->data, .b = b->data};
+    rt_product p = {.kernel = &rt_k.gemm[a->dtype], .item = rt_itemsize(a->dtype), .a = a->data, .b = b->data};
     p.m = a1 ? 1 : as[a->ndim - 2], p.k = as[a->ndim - 1], p.n = b1 ? 1 : bs[b->ndim - 1];
     if ((b1 ? bs[0] : bs[b->ndim - 2]) != p.k) RT_FAIL(RT_ERR_BROADCAST);
     p.a_row = a1 ? 0 : at[a->ndim - 2], p.a_col = at[a->ndim - 1];
@@ -68,7 +188,8 @@ static rt_tensor *multiply(const rt_tensor *a, const rt_tensor *b) {
     /* Batch dimensions broadcast. */
     const int a_lead = a1 ? 0 : a->ndim - 2, b_lead = b1 ? 0 : b->ndim - 2;
     p.n_batch = a_lead > b_lead ? a_lead : b_lead;
-    int64_t shape[RT_MAX_NDIM], n_batches = 1;
+    p.n_items = 1;
+    int64_t shape[RT_MAX_NDIM];
     for (int d = 0; d < p.n_batch; d++) {
         const int da = d - (p.n_batch - a_lead), db = d - (p.n_batch - b_lead);
         const int64_t x = da < 0 ? 1 : as[da], y = db < 0 ? 1 : bs[db];
@@ -76,7 +197,7 @@ static rt_tensor *multiply(const rt_tensor *a, const rt_tensor *b) {
         shape[d] = p.batch[d] = x == 1 ? y : x;
         p.a_batch[d] = x == 1 ? 0 : at[da];
         p.b_batch[d] = y == 1 ? 0 : bt[db];
-        n_batches *= p.batch[d];
+        p.n_items *= p.batch[d];
     }
     int ndim = p.n_batch;
     if (!a1) shape[ndim++] = p.m;
@@ -87,32 +208,23 @@ static rt_tensor *multiply(const rt_tensor *a, const rt_tensor *b) {
         memset(out->data, 0, (size_t)out->storage->nbytes);
         return out;
     }
-    const int64_t item = rt_itemsize(out->dtype);
     p.c = out->data;
-    p.c_row = p.n * item, p.c_col = item, p.c_batch = p.m * p.n * item;
-    if (p.m > p.n) {
-        const char *t = p.a;
-        p.a = p.b, p.b = t;
-        swap(&p.m, &p.n);
-        const int64_t a_row = p.a_row, a_col = p.a_col;
-        p.a_row = p.b_col, p.a_col = p.b_row, p.b_row = a_col, p.b_col = a_row;
-        swap(&p.c_row, &p.c_col);
-        for (int d = 0; d < p.n_batch; d++) swap(&p.a_batch[d], &p.b_batch[d]);
+    p.c_row = p.n * p.item, p.c_col = p.item;
+    /* Rows of many products with one B are rows of one product. */
+    while (p.n_batch > 0) {
+        const int d = p.n_batch - 1;
+        if (p.batch[d] > 1 && (p.b_batch[d] != 0 || p.a_batch[d] != p.m * p.a_row)) break;
+        p.m *= p.batch[d];
+        p.n_items /= p.batch[d];
+        p.n_batch--;
     }
-    /* A task of about a million multiply-adds or more; chunks are multiples of every tile width. */
-    const double work = (double)p.m * (double)p.k * (double)p.n;
-    p.chunk = p.n;
-    if (n_batches < 2 * rt_get_num_threads() && work > 2e6) {
-        p.chunk = (p.n / rt_get_num_threads() + 63) / 64 * 64;
-        if (p.chunk < 64) p.chunk = 64;
-    }
-    p.n_chunks = (p.n + p.chunk - 1) / p.chunk;
-    const double per_task = work / (double)p.n_chunks;
-    const int64_t grain = per_task >= 5e5 ? 1 : (int64_t)(5e5 / per_task) + 1;
     const rt_tensor *const in[2] = {a, b};
     rt_count_call(RT_FAMILY_MATMUL, 2, in, RT_PATH_PACKED);
+    p.c_batch = p.m * p.n * p.item;
+    /* n is the vector dimension. Turned, C is written one by one, which pays where few columns would fill a tile. */
+    if (p.m != 1 && (p.n == 1 || (p.m > p.n && p.n < 2 * p.kernel->width && p.n % p.kernel->width != 0))) turn(&p);
     const rt_fenv fenv = rt_fenv_enter();
-    rt_parallel_for(n_batches * p.n_chunks, grain, run_tasks, &p);
+    run(&p);
     rt_fenv_leave(fenv);
     if (p.status != RT_OK) {
         rt_release(out);

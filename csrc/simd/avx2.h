@@ -29,3 +29,11 @@
 #define v_trunc_f64(a) ((vf64)_mm256_round_pd((__m256d)(a), 11))
 #define v_round_f32(a) ((vf32)_mm256_round_ps((__m256)(a), 8))
 #define v_round_f64(a) ((vf64)_mm256_round_pd((__m256d)(a), 8))
+
+#define v_load_16s(p, step)                                                               \
+    ((vf32)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps((const float *)(p))), \
+                                _mm_loadu_ps((const float *)((p) + (step))), 1))
+#define v_zip_lo_32(a, b) ((vf32)_mm256_unpacklo_ps((__m256)(a), (__m256)(b)))
+#define v_zip_hi_32(a, b) ((vf32)_mm256_unpackhi_ps((__m256)(a), (__m256)(b)))
+#define v_zip_lo_64(a, b) ((vf64)_mm256_unpacklo_pd((__m256d)(a), (__m256d)(b)))
+#define v_zip_hi_64(a, b) ((vf64)_mm256_unpackhi_pd((__m256d)(a), (__m256d)(b)))

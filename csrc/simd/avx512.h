@@ -30,3 +30,14 @@
 #define v_trunc_f64(a) ((vf64)_mm512_roundscale_pd((__m512d)(a), 11))
 #define v_round_f32(a) ((vf32)_mm512_roundscale_ps((__m512)(a), 8))
 #define v_round_f64(a) ((vf64)_mm512_roundscale_pd((__m512d)(a), 8))
+
+#define v_16_(p, step, i) _mm_loadu_ps((const float *)((p) + (i) * (step)))
+#define v_load_16s(p, step)                                                                                     \
+    ((vf32)_mm512_insertf32x4(                                                                                  \
+        _mm512_insertf32x4(_mm512_insertf32x4(_mm512_castps128_ps512(v_16_(p, step, 0)), v_16_(p, step, 1), 1), \
+                           v_16_(p, step, 2), 2),                                                               \
+        v_16_(p, step, 3), 3))
+#define v_zip_lo_32(a, b) ((vf32)_mm512_unpacklo_ps((__m512)(a), (__m512)(b)))
+#define v_zip_hi_32(a, b) ((vf32)_mm512_unpackhi_ps((__m512)(a), (__m512)(b)))
+#define v_zip_lo_64(a, b) ((vf64)_mm512_unpacklo_pd((__m512d)(a), (__m512d)(b)))
+#define v_zip_hi_64(a, b) ((vf64)_mm512_unpackhi_pd((__m512d)(a), (__m512d)(b)))

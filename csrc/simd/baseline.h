@@ -83,3 +83,14 @@ typedef int64_t v_baseline_i64 __attribute__((vector_size(16)));
     }
 RT_DEFINE_ROUNDING(f32, v_baseline_f32, v_baseline_i32, INT32_MIN, 0x1p23f)
 RT_DEFINE_ROUNDING(f64, v_baseline_f64, v_baseline_i64, INT64_MIN, 0x1p52)
+static inline v_baseline_f32 v_load_16s(const char *p, int64_t step) {
+    v_baseline_f32 x;
+    (void)step;
+    memcpy(&x, p, sizeof(x));
+    return x;
+}
+
+#define v_zip_lo_32(a, b) ((v_baseline_f32){(a)[0], (b)[0], (a)[1], (b)[1]})
+#define v_zip_hi_32(a, b) ((v_baseline_f32){(a)[2], (b)[2], (a)[3], (b)[3]})
+#define v_zip_lo_64(a, b) ((v_baseline_f64){(a)[0], (b)[0]})
+#define v_zip_hi_64(a, b) ((v_baseline_f64){(a)[1], (b)[1]})

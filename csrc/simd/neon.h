@@ -28,3 +28,9 @@
 #define v_trunc_f64(a) ((vf64)vrndq_f64((float64x2_t)(a)))
 #define v_round_f32(a) ((vf32)vrndnq_f32((float32x4_t)(a)))
 #define v_round_f64(a) ((vf64)vrndnq_f64((float64x2_t)(a)))
+
+#define v_load_16s(p, step) ((void)(step), (vf32)vld1q_f32((const float *)(p)))
+#define v_zip_lo_32(a, b) ((vf32)vzip1q_f32((float32x4_t)(a), (float32x4_t)(b)))
+#define v_zip_hi_32(a, b) ((vf32)vzip2q_f32((float32x4_t)(a), (float32x4_t)(b)))
+#define v_zip_lo_64(a, b) ((vf64)vzip1q_f64((float64x2_t)(a), (float64x2_t)(b)))
+#define v_zip_hi_64(a, b) ((vf64)vzip2q_f64((float64x2_t)(a), (float64x2_t)(b)))
