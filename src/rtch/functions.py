@@ -1285,7 +1285,9 @@ def argmin(x: Operand, /, *, axis: int | None = None, keepdims: bool = False) ->
     return argreduce(ARGMIN, x, axis, keepdims)
 
 
-def cumulative_sum(x: Operand, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Tensor:
+def cumulative_sum(
+    x: Operand, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Tensor:
     """Running sum along an axis, one addition after another.
 
     Integers wrap.
@@ -1305,7 +1307,9 @@ def cumulative_sum(x: Operand, /, *, axis: int | None = None, dtype: Any = None,
     return scan(CUMULATIVE_SUM, x, axis, dtype, include_initial)
 
 
-def cumulative_prod(x: Operand, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False) -> Tensor:
+def cumulative_prod(
+    x: Operand, /, *, axis: int | None = None, dtype: Any = None, include_initial: bool = False
+) -> Tensor:
     """Running product along an axis, one multiplication after another.
 
     Integers wrap.

@@ -1304,11 +1304,15 @@ class Tensor:
         """See `rtch.min`."""
         return reduce(_MIN, self, axis, keepdims)
 
-    def var(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, *, correction: float = 0.0) -> Tensor:
+    def var(
+        self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, *, correction: float = 0.0
+    ) -> Tensor:
         """See `rtch.var`."""
         return reduce(_VAR, self, axis, keepdims, correction=correction)
 
-    def std(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, *, correction: float = 0.0) -> Tensor:
+    def std(
+        self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, *, correction: float = 0.0
+    ) -> Tensor:
         """See `rtch.std`."""
         return reduce(_STD, self, axis, keepdims, correction=correction)
 
