@@ -84,7 +84,7 @@ static void gather_range(void *ctx, int64_t begin, int64_t end) {
         for (int64_t j = begin; j < end; j++, to += bytes) {
             char *const data[2] = {to, g->a->data + g->s->offsets[j]};
             rt_iterate(rt_k.cast[dtype][dtype], 2, data, sizes, g->s->ndim, g->s->shape,
-                       (const int64_t (*)[RT_MAX_NDIM])strides, INT64_MAX);
+                       (const int64_t (*)[RT_MAX_NDIM])strides, RT_GRAIN_ALONE);
         }
     }
 }
@@ -110,6 +110,7 @@ rt_tensor *rt_gather(const rt_tensor *a, int n, const int64_t *axes, rt_tensor *
         out = rt_new(a->dtype, lead + s.ndim, shape);
         if (out && out->numel > 0) {
             rt_gathering g = {&s, a, out, is_adjacent(&s, rt_itemsize(a->dtype))};
+            rt_count_call(RT_FAMILY_INDEX, 1, &a, RT_PATH_SLICES);
             rt_parallel_for(s.n_positions, RT_GRAIN_CHEAP / 4 / s.n_kept + 1, gather_range, &g);
         }
     } else {
@@ -136,6 +137,7 @@ int rt_scatter(rt_tensor *t, int n, const int64_t *axes, rt_tensor *const *index
         status = RT_ERR_SHARED;
         if (rt_begin_write(t)) {
             const rt_fenv fenv = rt_fenv_enter();
+            rt_count_call(RT_FAMILY_INDEX, 1, &value, RT_PATH_SLICES);
             const uint8_t to_size = rt_size_log2[t->dtype], from_size = rt_size_log2[value->dtype];
             const uint8_t sizes[3] = {to_size, accumulate ? to_size : from_size, from_size};
             int64_t strides[3][RT_MAX_NDIM], stride = rt_itemsize(value->dtype);
@@ -147,7 +149,7 @@ int rt_scatter(rt_tensor *t, int n, const int64_t *axes, rt_tensor *const *index
                 char *const to = t->data + s.offsets[j], *const from = dense->data + j * stride;
                 char *const data[3] = {to, accumulate ? to : from, from};
                 rt_iterate(loop, 2 + accumulate, data, sizes, s.ndim, s.shape, (const int64_t (*)[RT_MAX_NDIM])strides,
-                           INT64_MAX);
+                           RT_GRAIN_ALONE);
             }
             rt_fenv_leave(fenv);
             rt_end_write(t);

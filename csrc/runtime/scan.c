@@ -65,6 +65,7 @@ rt_tensor *rt_scan(int op, const rt_tensor *a, int axis, int with_start) {
                         .item = item,
                         .x_outer = n * row,
                         .out_outer = shape[axis] * row};
+        rt_count_call(RT_FAMILY_SCAN, 1, &a, n_inner == 1 ? RT_PATH_RUNS : RT_PATH_COLUMNS);
         const rt_fenv fenv = rt_fenv_enter();
         if (with_start) start_with(op == RT_OP_CUMULATIVE_PROD, out, n_outer, s.out_outer, n_inner);
         if (n > 0) {

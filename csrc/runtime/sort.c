@@ -53,6 +53,7 @@ static rt_tensor *sort_axis(const rt_tensor *a, int axis, int descending, int by
     for (int d = 0; d < a->ndim; d++) back[axes[d]] = d;
     /* The axis goes last, in row-major memory, and back again. */
     rt_tensor *turned = rt_permute(a, a->ndim, axes), *dense = turned ? rt_contiguous(turned) : NULL;
+    if (dense) rt_count_call(RT_FAMILY_SORT, 1, &a, dense == turned ? RT_PATH_RUNS : RT_PATH_GATHER);
     rt_tensor *sorted = dense ? sort_last(dense, descending, by_index) : NULL;
     rt_tensor *view = sorted ? rt_permute(sorted, a->ndim, back) : NULL, *out = view ? rt_contiguous(view) : NULL;
     rt_tensor *const all[4] = {turned, dense, sorted, view};
@@ -91,6 +92,8 @@ rt_tensor *rt_searchsorted(const rt_tensor *sorted, const rt_tensor *x, int righ
     rt_tensor *out = a && dense ? rt_new(RT_I64, x->ndim, rt_t_shape(x)) : NULL;
     if (out) {
         rt_searching s = {a, dense, out, right};
+        const rt_tensor *const in[2] = {sorted, x};
+        rt_count_call(RT_FAMILY_SORT, 2, in, dense == cast ? RT_PATH_RUNS : RT_PATH_GATHER);
         rt_parallel_for(out->numel, RT_GRAIN_COSTLY, search_range, &s);
     }
     rt_tensor *const all[3] = {a, cast, dense};
@@ -102,6 +105,7 @@ rt_tensor *rt_searchsorted(const rt_tensor *sorted, const rt_tensor *x, int righ
 rt_tensor *rt_nonzero(const rt_tensor *a) {
     rt_tensor *flags = rt_as_dtype(a, RT_BOOL), *dense = flags ? rt_contiguous(flags) : NULL, *out = NULL;
     if (dense) {
+        rt_count_call(RT_FAMILY_INDEX, 1, &a, dense == flags ? RT_PATH_RUNS : RT_PATH_GATHER);
         int64_t shape[2] = {a->ndim, 0};
         for (int64_t i = 0; i < dense->numel; i++) shape[1] += dense->data[i];
         out = rt_new(RT_I64, 2, shape);

@@ -48,9 +48,9 @@ def cumulative_sum_grad(g: Tensor, axis: int, include_initial: bool) -> Tensor:
 
 
 def cumulative_prod_grad(g: Tensor, x: Tensor, axis: int, include_initial: bool) -> Tensor:
-    """The gradient of a running product, right with zeros in x: the product of what is before element i times s[i], where
-    s[i] = g[i] + x[i + 1] s[i + 1]. After a step s[i] holds twice as many terms as before, and a[i] the product of so
-    many elements after i.
+    """The gradient of a running product, right with zeros in x: the product of what is before element i times s[i],
+    where s[i] = g[i] + x[i + 1] s[i + 1]. After a step s[i] holds twice as many terms as before, and a[i] that of
+    so many elements after i.
     """
     order = (*(d for d in range(x.ndim) if d != axis), axis)
     x = permute_dims(x, order)

@@ -330,3 +330,5 @@ def take_along_axis(x: Tensor, indices: Tensor, /, *, axis: int = -1) -> Tensor:
 F.gather_nd = gather_nd
 F.scatter_nd = scatter_nd
 F.scatter_nd_add = scatter_nd_add
+F.read_at = get
+F.write_at = put

@@ -26,7 +26,7 @@ class MemoryStats(NamedTuple):
     """What `stats` returns; bytes, but for the two counts."""
 
     bytes_in_use: int
-    """Of living tensors and of kernels' scratch. Memory of other libraries is not counted."""
+    """Of living tensors. Memory of other libraries, and what most kernels use for themselves, is not counted."""
     peak: int
     """The largest bytes_in_use since the start or `reset_peak`; without a limit it may miss 64 KiB a thread."""
     cached: int

@@ -896,9 +896,7 @@ class Tensor:
         """
         spec = basic_spec(self, key)
         if spec is None:
-            from rtch.indexing import get
-
-            return get(self, key)
+            return F.read_at(self, key)  # type: ignore[no-any-return]
         return getitem(self, spec)
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -915,9 +913,7 @@ class Tensor:
             )
         spec = basic_spec(self, key)
         if spec is None:
-            from rtch.indexing import put
-
-            put(self, key, value)
+            F.write_at(self, key, value)
         else:
             assign(self, spec, value)
 

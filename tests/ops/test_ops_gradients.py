@@ -123,6 +123,20 @@ STRUCTURE: dict[str, list[tuple[Callable[..., Any], tuple[tuple[int, int], ...]]
         (lambda x, y: written(x * 1, 0, y[0, 0]) * x, ((2, 3), (2, 2))),
         (lambda x: written(x * 1, slice(None, None, -1), x) * x, ((2, 3),)),
     ],
+    "gather_nd": [(lambda x: x[[1, 0, 1]] * x[0] * x[[1, 1], [0, 2]][0], ((2, 3),))],
+    "scatter_nd": [(lambda x, y: written(x * 1, [1], y) * x, ((2, 3), (1, 3)))],
+    "scatter_nd_add": [(lambda x: F.scatter_nd_add(x * x, (5, 3), [0], [rtch.asarray([4, 4])]) * 2, ((2, 3),))],
+    "diagonal": [(lambda x: rtch.diagonal(x, offset=1) * x[0, 0], ((3, 3),))],
+    "sliding_window_view": [(lambda x: rtch.sliding_window_view(x, 2, axis=1) * 2 * x[0, 0], ((2, 3),))],
+    "from_strides": [(lambda x: rtch.from_strides(x * x, (2, 2), (1, 1)) * 3, ((2, 3),))],
+    "cumulative_sum": [
+        (lambda x: rtch.cumulative_sum(x, axis=1) * x, ((2, 3),)),
+        (lambda x: rtch.cumulative_sum(x * x, axis=0, include_initial=True), ((2, 3),)),
+    ],
+    "cumulative_prod": [
+        (lambda x: rtch.cumulative_prod(x, axis=1) * x, ((2, 3),)),
+        (lambda x: rtch.cumulative_prod(x - x[:, :1], axis=1, include_initial=True), ((2, 3),)),
+    ],
     "take": [(lambda x: rtch.take(x, INDEX, axis=1) * rtch.take(x, [1], axis=0)[:, :1], ((2, 3),))],
     "index_add": [
         (lambda x, y: rtch.index_add(x, INDEX, y, axis=1) * x, ((2, 3), (2, 4))),

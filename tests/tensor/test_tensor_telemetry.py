@@ -64,6 +64,8 @@ def test_families() -> None:
     calls = {
         "elementwise": (lambda: rtch.tanh(x), 1),
         "reduce": (lambda: x.sum(axis=0), 1),
+        "scan": (lambda: rtch.cumulative_sum(x, axis=0), 1),
+        "sort": (lambda: rtch.sort(x.T, axis=0), 1),
         "matmul": (lambda: x @ x.T, 2),
         "copy": (lambda: x.astype("float64"), 1),
         "index": (lambda: rtch.take(x, rtch.asarray([1, 2]), axis=0), 1),

@@ -17,7 +17,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 import rtch
 from rtch import tensor as core
 from rtch._c import lib
-from rtch.errors import AutogradError
+from rtch.errors import AutogradError, OverlappingLayoutError
 from tensor_draws import assert_same, awkward, values
 
 CAN_TELL = bool(core._TEMPORARY)
@@ -85,13 +85,72 @@ class Values(RuleBasedStateMachine):
         }[how]()
         return self.add(made, a.reshape(-1) if how in ("reshape", "contiguous") else a)
 
+    @rule(target=names, name=names, data=st.data())
+    def windows(self, name: int, data: st.DataObject) -> Any:
+        """That slide along one axis."""
+        a = self.model[name]
+        if a.ndim in (0, 4) or a.size == 0:
+            return multiple()
+        axis = data.draw(st.integers(0, a.ndim - 1))
+        n = data.draw(st.integers(1, a.shape[axis]))
+        made = rtch.sliding_window_view(self.tensors[name], n, axis=axis)
+        return self.add(made, np.lib.stride_tricks.sliding_window_view(a, n, axis=axis))
+
+    @rule(target=names, name=names, offset=st.integers(-3, 3), turned=st.booleans())
+    def diagonal(self, name: int, offset: int, turned: bool) -> Any:
+        """Of the first two axes."""
+        a = self.model[name]
+        if a.ndim < 2:
+            return multiple()
+        axes = (1, 0) if turned else (0, 1)
+        return self.add(rtch.diagonal(self.tensors[name], offset, *axes), np.diagonal(a, offset, *axes))
+
+    @rule(target=names, name=names, data=st.data())
+    def from_strides(self, name: int, data: st.DataObject) -> Any:
+        """Over the row-major elements of a tensor, shared or not."""
+        t, a = self.tensors[name].reshape(-1), self.model[name].reshape(-1)
+        shape = tuple(data.draw(st.lists(st.integers(0, 3), max_size=3)))
+        steps = tuple(data.draw(st.integers(-3, 3)) for _ in shape)
+        spans = [(n - 1) * s for n, s in zip(shape, steps, strict=True)]
+        low, high = -sum(s for s in spans if s < 0), len(a) - 1 - sum(s for s in spans if s > 0)
+        if low > high or 0 in shape or not t.is_contiguous or t.strides != (1,):
+            return multiple()
+        offset = data.draw(st.integers(low, high))
+        byte_strides = tuple(4 * s for s in steps)
+        view = np.lib.stride_tricks.as_strided(a[offset:], shape, byte_strides)
+        return self.add(rtch.from_strides(t, shape, steps, offset), view)
+
+    @rule(target=names, name=names, how=st.sampled_from(["numpy", "dlpack", "round trip"]), copy=st.booleans())
+    def foreign(self, name: int, how: str, copy: bool) -> Any:
+        """Memory of NumPy's, which nobody may write to: neither we, nor by way of an export of ours."""
+        a = np.array(self.model[name])
+        if how == "round trip":
+            array = np.from_dlpack(self.tensors[name])
+            assert not array.flags.writeable
+            self.exports.append((array, a.copy()))
+        else:
+            array = a
+            self.exports.append((array, a.copy()))
+        flag = None if copy else False
+        made = rtch.asarray(array, copy=flag) if how == "numpy" else rtch.from_dlpack(array, copy=flag)
+        return self.add(made, a)
+
+    def writable(self, name: int, write: Any) -> bool:
+        """Whether the tensor can be written to; where its elements are shared, a write is refused."""
+        if self.tensors[name].layout != "overlapping":
+            return True
+        with pytest.raises(OverlappingLayoutError):
+            write()
+        return False
+
     @rule(name=names, data=st.data(), value=st.integers(-3, 3))
     def write_scalar(self, name: int, data: st.DataObject, value: int) -> None:
         """Into any part."""
         t, a = self.tensors[name], self.model[name]
         key = data.draw(hnp.basic_indices(a.shape, max_dims=4, allow_newaxis=True))
-        t[key] = value
-        a[key] = value
+        if self.writable(name, lambda: operator.setitem(t, key, value)):
+            t[key] = value
+            a[key] = value
 
     @rule(name=names, other=names, data=st.data())
     def write_tensor(self, name: int, other: int, data: st.DataObject) -> None:
@@ -104,8 +163,9 @@ class Values(RuleBasedStateMachine):
         except ValueError:
             return
         t = self.tensors[name]
-        t[key] = self.tensors[other]
-        target[key] = wanted
+        if self.writable(name, lambda: operator.setitem(t, key, self.tensors[other])):
+            t[key] = self.tensors[other]
+            target[key] = wanted
 
     @rule(name=names, other=names, subtract=st.booleans())
     def in_place(self, name: int, other: int, subtract: bool) -> None:
@@ -116,6 +176,8 @@ class Values(RuleBasedStateMachine):
         except ValueError:
             return
         t = self.tensors[name]
+        if not self.writable(name, lambda: operator.iadd(t, self.tensors[other])):
+            return
         with np.errstate(all="ignore"):
             if subtract:
                 t -= self.tensors[other]

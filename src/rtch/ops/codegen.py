@@ -116,6 +116,20 @@ def _generated() -> list[Op]:
     return [op for op in OPS if op.kind in (*ONE, *TWO, *DRIVERS)]
 
 
+def _wrapped(text: str) -> str:
+    """Signatures of more than 120 columns with their parameters on a line of their own, as the formatter has them."""
+    lines = []
+    for line in text.split("\n"):
+        if len(line) > 120 and line.lstrip().startswith("def ") and line.endswith(":"):
+            indent = line[: len(line) - len(line.lstrip())]
+            head, _, rest = line.partition("(")
+            parameters, _, tail = rest.rpartition(") ->")
+            lines += [f"{head}(", f"{indent}    {parameters}", f"{indent}) ->{tail}"]
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
 def functions() -> str:
     """The text of rtch/functions.py."""
     ops = _generated()
@@ -256,8 +270,8 @@ def main() -> int:
         print("codegen: run me from the repository's root", file=sys.stderr)
         return 2
     texts = {
-        package / "functions.py": functions(),
-        package / "tensor.py": tensor((package / "tensor.py").read_text(encoding="utf-8")),
+        package / "functions.py": _wrapped(functions()),
+        package / "tensor.py": _wrapped(tensor((package / "tensor.py").read_text(encoding="utf-8"))),
         package / "__init__.pyi": stub(),
         Path("docs/reference/ops.md"): reference(),
     }
