@@ -12,9 +12,10 @@ SOURCE = Path(__file__).parents[1] / "src" / "rtch"
 
 # From the bottom to the top: each part may import itself and whatever stands before it.
 ORDER = [
-    *["_version", "version", "errors", "dtypes", "layout", "store", "ops", "_c"],
-    *["memory", "telemetry", "dlpack", "tensor", "creation", "functions", "manipulation", "gradients", "views"],
-    *["indexing", "searching", "autograd", "fx"],
+    *["_version", "version", "errors", "device", "dtypes", "constants", "layout", "store", "ops", "_c"],
+    *["memory", "telemetry", "printing", "dlpack", "tensor", "dtype_functions", "info"],
+    *["creation", "functions", "manipulation", "ranges", "gradients", "views", "indexing", "searching"],
+    *["shapes", "grids", "contractions", "composed", "autograd", "fx"],
     *["random", "nn", "optim", "data", "checkpoint", "train", "service", "sklearn", "cli"],
 ]
 
@@ -22,6 +23,7 @@ ORDER = [
 INSIDE_FUNCTIONS = {
     ("store.run", "checkpoint"): "run.checkpoint() saves tensors, while reading a store needs none",
     ("tensor", "autograd"): "the slots that autograd fills load it when a gradient is first asked for",
+    ("tensor", "indexing"): "x[key] needs it for keys with index tensors alone",
     ("ops.codegen", "autograd"): "the stub is generated from the lazy namespace's own lists",
 }
 

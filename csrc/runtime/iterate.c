@@ -246,7 +246,8 @@ int rt_iterate(rt_loop loop, int n_operands, char *const *data, const uint8_t *s
     if (tiled) size_tiles(&w, TILE_ROWS);
     else size_blocks(&w);
     const int64_t n_tiles = total / w.shape[w.row] / w.shape[w.col] * w.row_tiles * w.col_tiles;
-    rt_parallel_for(n_tiles, (grain + w.rows * w.cols - 1) / (w.rows * w.cols), walk_tiles, &w);
+    const int64_t per_tile = w.rows * w.cols; /* grain may be INT64_MAX: nothing is added to it */
+    rt_parallel_for(n_tiles, grain / per_tile + (grain % per_tile != 0), walk_tiles, &w);
     return tiled ? RT_PATH_TILED : RT_PATH_GATHER;
 }
 

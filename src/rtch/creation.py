@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Making tensors: from Python and NumPy data, filled, and ranges."""
+"""Making tensors: from Python values, buffers and NumPy data, and filled with one value."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import operator
 from typing import Any
 
 from rtch._c import failure, ffi, lib
+from rtch.device import check_device
 from rtch.dlpack import import_header, is_cpu
 from rtch.dtypes import (
     DType,
@@ -39,23 +40,27 @@ def shape_of(where: str, shape: Any) -> tuple[int, ...]:
     return sizes
 
 
-def asarray(obj: Any, /, *, dtype: Any = None, copy: bool | None = None) -> Tensor:
-    """A tensor with the values of a scalar, nested lists, a NumPy array or another tensor.
+def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Tensor:
+    """A tensor with the values of a scalar, nested lists, a NumPy array, another tensor, or any object with a buffer.
 
-    Python floats give float32 and integers int64 unless dtype says otherwise; a NumPy array keeps its dtype. NumPy
-    memory is copied, unless copy is False: see `from_dlpack`. A tensor comes back as it is where dtype fits and copy is
-    not True.
+    Python floats give float32 and integers int64 unless dtype says otherwise; an array or buffer keeps its dtype.
+    Memory that is not rtch's is copied, unless copy is False: see `from_dlpack`. A tensor comes back as it is where
+    dtype fits and copy is not True.
+
+    Args:
+        obj: the values.
+        dtype: the dtype to convert to. Of what is no tensor, floating does not become an integer, nor complex real.
+        device: "cpu", the one there is.
+        copy: True for a tensor of its own, False for an error where memory would have to be copied.
 
     Raises:
-        DTypeError: a dtype that rtch does not compute with.
-        ArgumentError: ragged lists, or values that are not numbers.
-        ValueError: copy=False where a copy is needed.
+        DTypeError: a dtype that rtch does not have, or that can't hold the values.
+        ArgumentError: ragged lists, values that are not numbers, or copy=False where a copy is needed.
     """
+    check_device("asarray", device)
     wanted = None if dtype is None else as_dtype(dtype)
     if isinstance(obj, Tensor):
-        if wanted is not None and wanted is not obj.dtype:
-            return F.astype(obj, wanted)  # type: ignore[no-any-return]
-        return snapshot(obj) if copy else obj
+        return _from_tensor(obj, wanted, copy)
     if copy is False:
         return _as_it_is(obj, wanted)
     if hasattr(obj, "__array_interface__") or hasattr(obj, "__array__"):
@@ -63,7 +68,7 @@ def asarray(obj: Any, /, *, dtype: Any = None, copy: bool | None = None) -> Tens
     if isinstance(obj, _SCALARS):
         return _filled((), obj, wanted or of_python_scalar(obj))
     if not isinstance(obj, (list, tuple)):
-        raise ArgumentError(f"asarray: numbers, lists or an array are needed; got {type(obj).__name__}", argument=obj)
+        return _from_numpy(_buffer(obj), wanted)
     shape = _nested_shape(obj)
     flat: list[Any] = []
     _flatten(obj, shape, 0, flat)
@@ -71,7 +76,7 @@ def asarray(obj: Any, /, *, dtype: Any = None, copy: bool | None = None) -> Tens
     if any(t.requires_grad for t in tensors):
         raise ArgumentError("asarray: a list of tensors that require grad would lose it; join them with rtch.stack")
     if not all(isinstance(value, _SCALARS) for value in flat):
-        flat = [_scalar(value) for value in flat]
+        flat = [scalar_of(value) for value in flat]
     if wanted is None:
         found = {type(value): of_python_scalar(value) for value in flat} if len(tensors) < len(flat) else {}
         dtypes = {*found.values(), *(t.dtype for t in tensors)}
@@ -103,7 +108,7 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> T
 
     Args:
         x: an array with `__dlpack__`.
-        device: None, "cpu" or (1, 0).
+        device: None, "cpu", a tensor's `device`, or (1, 0).
         copy: False for the same memory; True and None copy.
 
     Raises:
@@ -114,11 +119,30 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> T
     if isinstance(x, Tensor):
         if device is not None and not is_cpu(device):
             raise DLPackError(f"from_dlpack: tensors are on the CPU; got device={device!r:.80}")
-        return wrap(_check("from_dlpack", lib.rt_copy(x._h), x.shape)) if copy else snapshot(x)
+        return wrap(checked("from_dlpack", lib.rt_copy(x._h), x.shape)) if copy else snapshot(x)
     return wrap(import_header(x, device, copy))
 
 
-def _scalar(value: Any, where: str = "asarray") -> Any:
+def _from_tensor(x: Tensor, wanted: DType | None, copy: bool | None) -> Tensor:
+    if wanted is None or wanted is x.dtype:
+        return F.astype(x, x.dtype) if copy else x
+    if copy is False:
+        raise ArgumentError(
+            f"asarray: a copy is needed to get {wanted.name} from {x.dtype.name}; leave out copy=False", argument=copy
+        )
+    return F.astype(x, wanted)  # type: ignore[no-any-return]
+
+
+def _buffer(obj: Any) -> memoryview:
+    try:
+        return memoryview(obj)
+    except TypeError:
+        got = type(obj).__name__
+        raise ArgumentError(f"asarray: numbers, lists or an array are needed; got {got}", argument=obj) from None
+
+
+def scalar_of(value: Any, where: str = "asarray") -> Any:
+    """The Python scalar that a value is: a number, or a 0-d array or tensor."""
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         value = value.item()
     if isinstance(value, _SCALARS):
@@ -205,8 +229,8 @@ def _from_flat(flat: list[Any], shape: tuple[int, ...], dtype: DType) -> Tensor:
                 data = ffi.new("double[]", [nearest(v) for v in flat])
         except OverflowError as error:
             raise ArgumentError("asarray: an integer is too large for a float; got more than 1e308") from error
-    out = wrap(_check("asarray", lib.rt_from_memory(made.code, len(shape), shape, data), shape))
-    return out if made is dtype else wrap(_check("asarray", lib.rt_cast(out._h, dtype.code), shape))
+    out = wrap(checked("asarray", lib.rt_from_memory(made.code, len(shape), shape, data), shape))
+    return out if made is dtype else wrap(checked("asarray", lib.rt_cast(out._h, dtype.code), shape))
 
 
 def _parts(value: Any, nearest: Any) -> tuple[float, float]:
@@ -224,7 +248,7 @@ def _from_numpy(obj: Any, dtype: DType | None) -> Tensor:
         raise DTypeError(f"asarray: {source.name} does not fit in {dtype.name}; use astype to truncate", dtype=source)
     array = numpy.ascontiguousarray(array).reshape(array.shape)
     data = ffi.from_buffer(array) if array.size else ffi.NULL
-    out = wrap(_check("asarray", lib.rt_from_memory(source.code, array.ndim, array.shape, data), array.shape))
+    out = wrap(checked("asarray", lib.rt_from_memory(source.code, array.ndim, array.shape, data), array.shape))
     return out if dtype is None or dtype is source else F.astype(out, dtype)
 
 
@@ -242,10 +266,11 @@ def from_bytes(data: bytes | bytearray | memoryview, dtype: Any, shape: Any) -> 
     if view.nbytes != n:
         raise ArgumentError(f"from_bytes: {n} bytes are needed for {made.name}{list(sizes)}; got {view.nbytes}")
     pointer = ffi.from_buffer(view) if n else ffi.NULL
-    return wrap(_check("from_bytes", lib.rt_from_memory(made.code, len(sizes), sizes, pointer), sizes))
+    return wrap(checked("from_bytes", lib.rt_from_memory(made.code, len(sizes), sizes, pointer), sizes))
 
 
-def _check(where: str, h: Any, shape: tuple[int, ...]) -> Any:
+def checked(where: str, h: Any, shape: tuple[int, ...]) -> Any:
+    """The header h of a new tensor, or the error for there being none."""
     if not h:
         raise failure(where, list(shape), rule=_OUT_OF_MEMORY if lib.rt_last_status() == lib.RT_ERR_ALLOC else "")
     return h
@@ -269,82 +294,61 @@ def _filled(shape: tuple[int, ...], value: Any, dtype: DType) -> Tensor:
             f = float(_nearest32(value) if dtype.real.itemsize <= 4 else value)
         except OverflowError as error:
             raise ArgumentError(f"full: an integer too large for a float; got {value}", argument=value) from error
-    return wrap(_check("full", lib.rt_full(dtype.code, len(shape), shape, f, g, i), shape))
+    return wrap(checked("full", lib.rt_full(dtype.code, len(shape), shape, f, g, i), shape))
 
 
-def full(shape: Any, fill_value: Any, *, dtype: Any = None) -> Tensor:
+def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     """A tensor of one value. Without dtype a float gives float32, an integer int64, a bool bool, a complex complex64.
 
     Raises:
         ArgumentError: a negative size, or a shape of too many elements.
         AllocationError: memory could not be had.
     """
-    value = _scalar(fill_value, "full")
+    check_device("full", device)
+    value = scalar_of(fill_value, "full")
     return _filled(shape_of("full", shape), value, of_python_scalar(value) if dtype is None else as_dtype(dtype))
 
 
-def zeros(shape: Any, *, dtype: Any = None) -> Tensor:
+def zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     """A tensor of zeros; float32 unless dtype says otherwise. Raises as `full`."""
+    check_device("zeros", device)
     made, sizes = float32 if dtype is None else as_dtype(dtype), shape_of("zeros", shape)
-    return wrap(_check("zeros", lib.rt_empty(made.code, len(sizes), sizes), sizes))
+    return wrap(checked("zeros", lib.rt_empty(made.code, len(sizes), sizes), sizes))
 
 
-def empty(shape: Any, *, dtype: Any = None) -> Tensor:
+def empty(shape: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     """A tensor of the shape, for values to come. It holds zeros: a run that replays can't depend on old memory."""
-    return zeros(shape, dtype=dtype)
+    return zeros(shape, dtype=dtype, device=device)
 
 
-def ones(shape: Any, *, dtype: Any = None) -> Tensor:
+def ones(shape: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     """A tensor of ones; float32 unless dtype says otherwise. Raises as `full`."""
+    check_device("ones", device)
     return _filled(shape_of("ones", shape), 1, float32 if dtype is None else as_dtype(dtype))
 
 
-def full_like(x: Tensor, /, fill_value: Any, *, dtype: Any = None) -> Tensor:
+def full_like(x: Tensor, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     """`full` with the shape and, unless given, the dtype of x."""
     need_tensors("full_like", x)
-    return full(x.shape, fill_value, dtype=dtype or x.dtype)
+    return full(x.shape, fill_value, dtype=x.dtype if dtype is None else dtype, device=device)
 
 
-def zeros_like(x: Tensor, /, *, dtype: Any = None) -> Tensor:
+def zeros_like(x: Tensor, /, *, dtype: Any = None, device: Any = None) -> Tensor:
     """`zeros` with the shape and, unless given, the dtype of x."""
     need_tensors("zeros_like", x)
-    return zeros(x.shape, dtype=dtype or x.dtype)
+    return zeros(x.shape, dtype=x.dtype if dtype is None else dtype, device=device)
 
 
-def ones_like(x: Tensor, /, *, dtype: Any = None) -> Tensor:
+def empty_like(x: Tensor, /, *, dtype: Any = None, device: Any = None) -> Tensor:
+    """`empty` with the shape and, unless given, the dtype of x."""
+    need_tensors("empty_like", x)
+    return zeros(x.shape, dtype=x.dtype if dtype is None else dtype, device=device)
+
+
+def ones_like(x: Tensor, /, *, dtype: Any = None, device: Any = None) -> Tensor:
     """`ones` with the shape and, unless given, the dtype of x."""
     need_tensors("ones_like", x)
-    return ones(x.shape, dtype=dtype or x.dtype)
-
-
-def arange(start: float, /, stop: float | None = None, step: float = 1, *, dtype: Any = None) -> Tensor:
-    """start, start + step, ... up to but without stop; element i is start + i * step, computed in float64 or int64.
-
-    Raises:
-        ArgumentError: step is zero or a bound is not finite.
-    """
-    bounds = (0, start, step) if stop is None else (start, stop, step)
-    first, last, step = (_scalar(v, "arange") for v in bounds)
-    if any(isinstance(v, complex) for v in (first, last, step)):
-        raise ArgumentError(f"arange: real numbers are needed; got {first}, {last}, {step}", argument=bounds)
-    whole = all(isinstance(v, int) for v in (first, last, step))
-    made = (int64 if whole else float32) if dtype is None else as_dtype(dtype)
-    got = f"got {first}, {last}, {step}"
-    if step == 0 or any(v - v != 0 for v in (first, last, step)):
-        raise ArgumentError(f"arange: finite bounds and a step other than 0 are needed; {got}")
-    if any(isinstance(v, int) and not -(2**63) <= v < 2**63 for v in (first, last, step)):
-        raise ArgumentError(f"arange: integers of 64 bits are needed; {got}")
-    if made.is_integer and not all(float(v).is_integer() for v in (first, step)):
-        raise DTypeError(f"arange: start and step must be whole for {made.name}; {got}", dtype=made)
-    if whole:
-        n = max(0, -((first - last) // step))
-    else:
-        span = (last - first) / step
-        n = 2**60 if span >= 2**60 else max(0, int(span) + (1 if span > int(span) else 0))
-    if n >= 2**60:
-        raise ArgumentError(f"arange: fewer than 2**60 elements are needed; {got}", argument=step)
-    integers = (int(first), int(step)) if made.kind in "biu" else (0, 0)
-    return wrap(_check("arange", lib.rt_arange(made.code, n, float(first), float(step), *integers), (n,)))
+    return ones(x.shape, dtype=x.dtype if dtype is None else dtype, device=device)
 
 
 F.asarray = asarray

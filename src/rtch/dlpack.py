@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from rtch import device as devices
 from rtch._c import ffi, lib
 from rtch.errors import (
     AllocationError,
@@ -74,9 +75,11 @@ def export_capsule(h: Any, stream: Any, max_version: Any, dl_device: Any, copy: 
 
 
 def is_cpu(device: Any) -> bool:
-    """Whether "cpu" or a DLPack device, a pair of type and number, means the CPU."""
+    """Whether "cpu", a `Device` or a DLPack device, a pair of type and number, means the CPU."""
+    if devices.is_cpu(device):
+        return True
     if isinstance(device, str):
-        return device == "cpu"
+        return False
     try:
         kind, _ = device
         return int(kind) == CPU[0]

@@ -11,7 +11,8 @@ from rtch.errors import ArgumentError, DTypeError
 
 
 class DType:
-    """A tensor's element type. There is one object per type, so `is` compares; it equals its name as well."""
+    """A tensor's element type. There is one object per type, so `is` and `==` compare. A name is no dtype,
+    but wherever a dtype is asked for its name will do."""
 
     __slots__ = ("bits", "code", "itemsize", "kind", "name", "short")
 

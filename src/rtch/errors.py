@@ -12,6 +12,7 @@ Each class is also the builtin that a user would catch, and carries its facts as
     ├── DimensionError (IndexError)               axis, ndim, shape
     ├── DTypeError (TypeError)                    dtype
     ├── ArgumentError (ValueError)                argument
+    │   └── ConversionError (TypeError)           shape
     ├── AllocationError (MemoryError)             nbytes
     ├── DLPackError (BufferError)
     ├── AutogradError (RuntimeError)
@@ -102,6 +103,10 @@ class DTypeError(TorchError, TypeError):
 
 class ArgumentError(TorchError, ValueError):
     """An argument out of its domain."""
+
+
+class ConversionError(ArgumentError, TypeError):
+    """A tensor of several elements, or of none, where one Python number is needed."""
 
 
 class AllocationError(TorchError, MemoryError):

@@ -11,12 +11,13 @@ import math
 from typing import Any
 
 from rtch._c import failure, lib
-from rtch.creation import arange, asarray, zeros
+from rtch.creation import asarray, zeros
 from rtch.dtypes import bool_, int64, promote
 from rtch.errors import BroadcastError, DimensionError, DTypeError
 from rtch.manipulation import astype, broadcast_to, permute_dims, reshape
 from rtch.ops.row import F
 from rtch.ops.table import BY_NAME
+from rtch.ranges import arange
 from rtch.tensor import (
     Tensor,
     basic_spec,
@@ -165,7 +166,9 @@ def get(t: Tensor, key: Any) -> Tensor:
     basic = tuple(
         (None if item.axis is None else slice(None)) if item.index is not None else item.item for item in items
     )
-    view = getitem(t, basic_spec(t, basic))
+    spec = basic_spec(t, basic)
+    assert spec is not None
+    view = getitem(t, spec)
     axes = [d for d, item in enumerate(items) if item.index is not None]
     indices = [item.index for item in items if item.index is not None]
     shape = _together(indices)

@@ -10,6 +10,7 @@ from typing import Any
 
 from rtch._c import failure, lib
 from rtch.creation import asarray, shape_of, zeros
+from rtch.device import check_device
 from rtch.dtypes import as_dtype, bool_, int64
 from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
 from rtch.ops.row import F
@@ -34,7 +35,7 @@ def _attrs(**attrs: Any) -> dict[str, Any]:
     return attrs
 
 
-def astype(x: Tensor, dtype: Any, /, *, copy: bool = True) -> Tensor:
+def astype(x: Tensor, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Tensor:
     """x cast to a dtype. Floating to an integer truncates, saturates out of range, and gives 0 for NaN; an integer to a
     narrower one keeps the low bits; to bool is ``x != 0``. A gradient flows between float32 and float64.
 
@@ -42,6 +43,7 @@ def astype(x: Tensor, dtype: Any, /, *, copy: bool = True) -> Tensor:
         DTypeError: there is no such dtype, or x is complex and the dtype is real.
     """
     need_tensors("astype", x)
+    check_device("astype", device)
     made = as_dtype(dtype)
     if made is x.dtype:
         if not copy:
@@ -52,11 +54,17 @@ def astype(x: Tensor, dtype: Any, /, *, copy: bool = True) -> Tensor:
     return structure(BY_NAME["astype"], lib.rt_cast(x._h, made.code), (x,))
 
 
-def reshape(x: Tensor, /, shape: Any) -> Tensor:
+def reshape(x: Tensor, /, shape: Any, *, copy: bool | None = None) -> Tensor:
     """The same elements in row-major order in another shape; one size may be -1. A view where strides allow it.
 
+    Args:
+        x: any shape.
+        shape: the shape.
+        copy: False for an error where elements would have to be copied. True asks for a copy: no write to the result is
+            ever seen in x, nor the other way.
+
     Raises:
-        ArgumentError: the number of elements differs.
+        ArgumentError: the number of elements differs, or copy=False where a copy is needed.
     """
     need_tensors("reshape", x)
     sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
@@ -71,7 +79,10 @@ def reshape(x: Tensor, /, shape: Any) -> Tensor:
             f"reshape: {x.size} elements do not fill the shape; got {list(x.shape)} to {list(sizes)}",
             shape=x.shape,
         )
-    return structure(BY_NAME["reshape"], h, (x,))
+    out = structure(BY_NAME["reshape"], h, (x,))
+    if copy is False and out.size and not lib.rt_shares_storage(out._h, x._h):
+        raise ArgumentError(f"reshape: a copy is needed; leave out copy=False; got strides {x.strides}", argument=copy)
+    return out
 
 
 def permute_dims(x: Tensor, /, axes: Sequence[int]) -> Tensor:
@@ -125,7 +136,7 @@ def sum_to(x: Tensor, /, shape: Any) -> Tensor:
     return structure(BY_NAME["sum_to"], h, (x,))
 
 
-def expand_dims(x: Tensor, /, *, axis: int = 0) -> Tensor:
+def expand_dims(x: Tensor, /, axis: int = 0) -> Tensor:
     """A new axis of size one at position axis; a view.
 
     Raises:

@@ -8,15 +8,19 @@ anybody else could see it. `rtch.autograd` fills the slot `_record`, which enter
 
 from __future__ import annotations
 
+import importlib
 import operator
 import os
 import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from rtch._c import failure, ffi, lib
+from rtch.device import CPU as _DEVICE
+from rtch.device import Device, check_device
 from rtch.dlpack import CPU, export_capsule
 from rtch.dtypes import (
     BY_CODE,
@@ -26,16 +30,17 @@ from rtch.dtypes import (
     bool_,
     check_bounds,
     complex128,
-    float32,
     float64,
     int64,
     promote,
     uint64,
     with_python_scalar,
 )
-from rtch.errors import ArgumentError, AutogradError, DimensionError, DTypeError, MissingGradError
+from rtch.errors import ArgumentError, AutogradError, ConversionError, DimensionError, DTypeError, MissingGradError
 from rtch.ops.row import F, Op
 from rtch.ops.table import BY_NAME
+from rtch.printing import describe, widen_bfloat16
+from rtch.version import ARRAY_API_VERSIONS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -338,12 +343,14 @@ def _operator(op: Op, x: Tensor, y: Any) -> Tensor:
 
 def _reflected(op: Op, x: Tensor, y: Any) -> Tensor:
     """`_operator` for ``y op x``, where y came first."""
+    if isinstance(y, Tensor):
+        return binary(op, y, x)
     if isinstance(y, _SCALARS) or hasattr(y, "__array__"):
         return _with_scalar(op, x, y, True)
     return NotImplemented  # type: ignore[no-any-return]
 
 
-def where(condition: Any, x: Any, y: Any) -> Tensor:
+def where(condition: Any, x: Any, y: Any, /) -> Tensor:
     """Elements of x where the condition holds, else of y; x and y may be Python scalars, which don't widen the other.
 
     Shapes broadcast. The condition is bool.
@@ -356,7 +363,7 @@ def where(condition: Any, x: Any, y: Any) -> Tensor:
     tensors = [_operand(op, condition), x, y]
     for i, j in ((1, 2), (2, 1)):
         if not isinstance(tensors[i], Tensor) and isinstance(tensors[j], Tensor):
-            tensors[i] = _scalar_like(op, tensors[i], tensors[j])
+            tensors[i] = scalar_like(op, tensors[i], tensors[j])
     c, a, b = (_operand(op, t) for t in tensors)
     h = lib.rt_where(c._h, a._h, b._h)
     if not h:
@@ -367,7 +374,7 @@ def where(condition: Any, x: Any, y: Any) -> Tensor:
     return out
 
 
-def _scalar_like(op: Op, value: Any, like: Tensor) -> Tensor:
+def scalar_like(op: Op, value: Any, like: Tensor) -> Tensor:
     """A 0-d tensor of a scalar in the dtype it takes beside `like`."""
     if not isinstance(value, _SCALARS):
         value = _numpy_scalar(op, value)
@@ -408,7 +415,7 @@ def reduce(
     if dtype is not None:
         wanted = _result_dtype(op, dtype)
         out = reduce(op, x if x.dtype is wanted else F.astype(x, wanted), axis, keepdims)
-        return out if out.dtype is wanted else F.astype(out, wanted)  # type: ignore[no-any-return]
+        return out if out.dtype is wanted else F.astype(out, wanted)
     h = x._h
     mask = axes_mask(op.name, axis, h.ndim)
     if correction is None:
@@ -443,7 +450,7 @@ def scan(op: Op, x: Any, axis: int | None, dtype: Any, include_initial: bool) ->
     if dtype is not None:
         wanted = _result_dtype(op, dtype)
         out = scan(op, x if x.dtype is wanted else F.astype(x, wanted), axis, None, include_initial)
-        return out if out.dtype is wanted else F.astype(out, wanted)  # type: ignore[no-any-return]
+        return out if out.dtype is wanted else F.astype(out, wanted)
     ndim = x._h.ndim
     if axis is None and ndim != 1:
         raise DimensionError(f"{op.name}: axis is needed unless there is one; got shape {list(x.shape)}", ndim=ndim)
@@ -476,7 +483,7 @@ def structure(op: Op, h: Any, inputs: tuple[Any, ...], attrs: dict[str, Any] | N
         raise failure(op.name, *inputs)
     out = wrap(h)
     for x in inputs:
-        if x._node is not None:
+        if x is not None and x._node is not None:
             out._node = _record(op, out, inputs, attrs)
             break
     return out
@@ -582,20 +589,35 @@ def refuse_leaf_write(where_: str, t: Tensor) -> None:
 def inplace(op: Op, x: Tensor, y: Any) -> Tensor:
     """Write the result of a binary op into x, which keeps its shape and dtype."""
     if not isinstance(y, Tensor):
-        y = _scalar_like(op, y, x)
+        y = scalar_like(op, y, x)
     refuse_leaf_write(op.name, x)
     if grad_mode.enabled and (x._node is not None or y._node is not None):
         if lib.rt_layout(x._h) == lib.RT_LAYOUT_OVERLAPPING:
             raise failure(op.name, x, status=lib.RT_ERR_OVERLAP)
-        out = binary(op, x, y)
-        if out.shape != x.shape or out.dtype is not x.dtype:
-            status = lib.RT_ERR_BROADCAST if out.shape != x.shape else lib.RT_ERR_DTYPE
-            raise failure(op.name, x, y, rule="an in-place result must keep shape and dtype", status=status)
-        become(x, out)
-        return x
-    rule = "an in-place result must keep shape and dtype"
-    write(op.name, x, lambda h: lib.rt_binary_inplace(op.id, h, y._h), x, y, rule=rule)
+        return _keep_form(op, x, y, binary(op, x, y))
+    write(op.name, x, lambda h: lib.rt_binary_inplace(op.id, h, y._h), x, y, rule=_KEEPS_FORM)
     return x
+
+
+_KEEPS_FORM = "an in-place result must keep shape and dtype"
+
+
+def _keep_form(op: Op, x: Tensor, y: Tensor, out: Tensor) -> Tensor:
+    """x with the value of out, the result of an in-place op on x and y."""
+    if out.shape != x.shape or out.dtype is not x.dtype:
+        status = lib.RT_ERR_BROADCAST if out.shape != x.shape else lib.RT_ERR_DTYPE
+        raise failure(op.name, x, y, rule=_KEEPS_FORM, status=status)
+    become(x, out)
+    return x
+
+
+def inplace_matmul(x: Tensor, y: Any) -> Tensor:
+    """Write the matrix product of x and y into x, which keeps its shape and dtype."""
+    if not isinstance(y, Tensor):
+        return NotImplemented  # type: ignore[no-any-return]
+    op = BY_NAME["matmul"]
+    refuse_leaf_write(op.name, x)
+    return _keep_form(op, x, y, F.matmul(x, y))
 
 
 class _Probe:
@@ -717,6 +739,35 @@ class Tensor:
         axes = (*range(self._h.ndim - 2), self._h.ndim - 1, self._h.ndim - 2)
         return structure(BY_NAME["permute_dims"], h, (self,), {"axes": axes})
 
+    @property
+    def device(self) -> Device:
+        """Where the memory is: the CPU."""
+        return _DEVICE
+
+    def to_device(self, device: Any, /, *, stream: Any = None) -> Tensor:
+        """This tensor, on the one device there is.
+
+        Raises:
+            ArgumentError: another device, or a stream, which the CPU does not have.
+        """
+        if stream is not None:
+            raise ArgumentError(f"to_device: the CPU has no streams; got stream={stream!r:.80}", argument=stream)
+        check_device("to_device", device)
+        return self
+
+    def __array_namespace__(self, /, *, api_version: str | None = None) -> ModuleType:
+        """The module `rtch`, which has the functions of the Array API standard.
+
+        Raises:
+            ArgumentError: a version of the standard that is not known.
+        """
+        if api_version not in (None, *ARRAY_API_VERSIONS):
+            raise ArgumentError(
+                f"__array_namespace__: api_version is one of {', '.join(ARRAY_API_VERSIONS)}; got {api_version!r:.80}",
+                argument=api_version,
+            )
+        return importlib.import_module("rtch")
+
     def __len__(self) -> int:
         """Size of the first dimension."""
         if self._h.ndim == 0:
@@ -733,11 +784,13 @@ class Tensor:
         """The one element as a Python bool, int, float or complex.
 
         Raises:
-            ArgumentError: there is not exactly one element.
+            ConversionError: there is not exactly one element.
         """
         h = self._h
         if h.numel != 1:
-            raise ArgumentError(f"item: exactly one element is needed; got shape {list(self.shape)}", shape=self.shape)
+            raise ConversionError(
+                f"item: exactly one element is needed; got shape {list(self.shape)}", shape=self.shape
+            )
         return self._flat()[0]
 
     def tolist(self) -> Any:
@@ -824,7 +877,7 @@ class Tensor:
         return CPU
 
     def __bool__(self) -> bool:
-        """Truth of the one element."""
+        """Truth of the one element; NaN is true."""
         return bool(self.item())
 
     def __int__(self) -> int:
@@ -832,6 +885,8 @@ class Tensor:
 
         Raises:
             DTypeError: the tensor is complex.
+            OverflowError: an infinity.
+            ValueError: NaN.
         """
         return int(self._real_item("int"))
 
@@ -844,8 +899,9 @@ class Tensor:
         return float(self._real_item("float"))
 
     def __complex__(self) -> complex:
-        """The one element."""
-        return complex(self.item())
+        """The one element; a real NaN gives NaN in both parts, as the standard has it."""
+        value = self.item()
+        return complex(value, value) if isinstance(value, float) and value != value else complex(value)
 
     def _real_item(self, where_: str) -> Any:
         if self.dtype.is_complex:
@@ -853,7 +909,11 @@ class Tensor:
         return self.item()
 
     def __index__(self) -> int:
-        """The one element of an integer tensor."""
+        """The one element of an integer tensor.
+
+        Raises:
+            DTypeError: another dtype.
+        """
         if not self.dtype.is_integer:
             raise DTypeError(f"index: an integer tensor is needed; got {self.dtype.name}", dtype=self.dtype)
         return self.item()  # type: ignore[no-any-return]
@@ -862,11 +922,16 @@ class Tensor:
         """Values, dtype, and whether gradients are wanted."""
         import numpy
 
-        shown = wrap(lib.rt_cast(self._h, float32.code)) if self.dtype is bfloat16 else snapshot(self)
-        body = numpy.array2string(shown.numpy(), separator=", ", prefix="Tensor(")
-        shape = f", shape={self.shape}" if self.size == 0 or self.size > 1000 else ""
-        grad = ", requires_grad=True" if self.requires_grad else ""
-        return f"{type(self).__name__}({body}{shape}, dtype={self.dtype.name}{grad})"
+        shown = snapshot(self)
+        values = numpy.asarray(_Export(shown))
+        if shown.dtype is bfloat16:
+            values = widen_bfloat16(values)
+        facts = [f"dtype={shown.dtype.name}", *(["requires_grad=True"] if self.requires_grad else [])]
+        return describe(type(self).__name__, values, shown.shape, shown.size, facts)
+
+    def __format__(self, spec: str) -> str:
+        """A 0-d tensor as its element, by a format such as ".3f"; without a format, as `repr`."""
+        return format(self.item(), spec) if spec and self._h.ndim == 0 else format(repr(self), spec)
 
     __hash__ = object.__hash__
 
@@ -886,7 +951,7 @@ class Tensor:
 
     # Indexing -------------------------------------------------------------------------------------------------
 
-    def __getitem__(self, key: Any) -> Tensor:
+    def __getitem__(self, key: Any, /) -> Tensor:
         """A view by integers, slices with any step, None and Ellipsis; a copy by integer tensors and boolean masks, by
         NumPy's rules (see `rtch.indexing`).
 
@@ -899,7 +964,7 @@ class Tensor:
             return F.read_at(self, key)  # type: ignore[no-any-return]
         return getitem(self, spec)
 
-    def __setitem__(self, key: Any, value: Any) -> None:
+    def __setitem__(self, key: Any, value: Any, /) -> None:
         """Write a scalar or a tensor that broadcasts to the selection; no other tensor sees it. Where a key selects an
         element several times the last write stays.
 
@@ -996,15 +1061,15 @@ class Tensor:
         return F.astype(self, dtype)  # type: ignore[no-any-return]
 
     # begin generated: python -m rtch.ops.codegen
-    def __pos__(self) -> Tensor:
+    def __pos__(self, /) -> Tensor:
         """+x."""
         return unary(_POSITIVE, self)
 
-    def __neg__(self) -> Tensor:
+    def __neg__(self, /) -> Tensor:
         """-x."""
         return unary(_NEGATIVE, self)
 
-    def __abs__(self) -> Tensor:
+    def __abs__(self, /) -> Tensor:
         """|x|."""
         return unary(_ABS, self)
 
@@ -1072,211 +1137,211 @@ class Tensor:
         """See `rtch.atanh`."""
         return unary(_ATANH, self)
 
-    def __invert__(self) -> Tensor:
+    def __invert__(self, /) -> Tensor:
         """Every bit of x flipped; not x for bool."""
         return unary(_BITWISE_INVERT, self)
 
-    def __add__(self, other: Any) -> Tensor:
+    def __add__(self, other: Any, /) -> Tensor:
         """x + y."""
         if type(other) is Tensor:
             return binary(_ADD, self, other)
         return _operator(_ADD, self, other)
 
-    def __radd__(self, other: Any) -> Tensor:
+    def __radd__(self, other: Any, /) -> Tensor:
         """y + x."""
         return _reflected(_ADD, self, other)
 
-    def __iadd__(self, other: Any) -> Tensor:
+    def __iadd__(self, other: Any, /) -> Tensor:
         """x + y written to x."""
         return inplace(_ADD, self, other)
 
-    def __sub__(self, other: Any) -> Tensor:
+    def __sub__(self, other: Any, /) -> Tensor:
         """x - y."""
         if type(other) is Tensor:
             return binary(_SUBTRACT, self, other)
         return _operator(_SUBTRACT, self, other)
 
-    def __rsub__(self, other: Any) -> Tensor:
+    def __rsub__(self, other: Any, /) -> Tensor:
         """y - x."""
         return _reflected(_SUBTRACT, self, other)
 
-    def __isub__(self, other: Any) -> Tensor:
+    def __isub__(self, other: Any, /) -> Tensor:
         """x - y written to x."""
         return inplace(_SUBTRACT, self, other)
 
-    def __mul__(self, other: Any) -> Tensor:
+    def __mul__(self, other: Any, /) -> Tensor:
         """x * y."""
         if type(other) is Tensor:
             return binary(_MULTIPLY, self, other)
         return _operator(_MULTIPLY, self, other)
 
-    def __rmul__(self, other: Any) -> Tensor:
+    def __rmul__(self, other: Any, /) -> Tensor:
         """y * x."""
         return _reflected(_MULTIPLY, self, other)
 
-    def __imul__(self, other: Any) -> Tensor:
+    def __imul__(self, other: Any, /) -> Tensor:
         """x * y written to x."""
         return inplace(_MULTIPLY, self, other)
 
-    def __truediv__(self, other: Any) -> Tensor:
+    def __truediv__(self, other: Any, /) -> Tensor:
         """x / y, true division."""
         if type(other) is Tensor:
             return binary(_DIVIDE, self, other)
         return _operator(_DIVIDE, self, other)
 
-    def __rtruediv__(self, other: Any) -> Tensor:
+    def __rtruediv__(self, other: Any, /) -> Tensor:
         """y / x."""
         return _reflected(_DIVIDE, self, other)
 
-    def __itruediv__(self, other: Any) -> Tensor:
+    def __itruediv__(self, other: Any, /) -> Tensor:
         """x / y, true division written to x."""
         return inplace(_DIVIDE, self, other)
 
-    def __pow__(self, other: Any) -> Tensor:
+    def __pow__(self, other: Any, /) -> Tensor:
         """x to the power y."""
         if type(other) is Tensor:
             return binary(_POW, self, other)
         return _operator(_POW, self, other)
 
-    def __rpow__(self, other: Any) -> Tensor:
+    def __rpow__(self, other: Any, /) -> Tensor:
         """y to the power x."""
         return _reflected(_POW, self, other)
 
-    def __ipow__(self, other: Any) -> Tensor:
+    def __ipow__(self, other: Any, /) -> Tensor:
         """x to the power y written to x."""
         return inplace(_POW, self, other)
 
-    def __and__(self, other: Any) -> Tensor:
+    def __and__(self, other: Any, /) -> Tensor:
         """x & y, bit by bit."""
         if type(other) is Tensor:
             return binary(_BITWISE_AND, self, other)
         return _operator(_BITWISE_AND, self, other)
 
-    def __rand__(self, other: Any) -> Tensor:
+    def __rand__(self, other: Any, /) -> Tensor:
         """y & x, bit bx bit."""
         return _reflected(_BITWISE_AND, self, other)
 
-    def __iand__(self, other: Any) -> Tensor:
+    def __iand__(self, other: Any, /) -> Tensor:
         """x & y, bit by bit written to x."""
         return inplace(_BITWISE_AND, self, other)
 
-    def __or__(self, other: Any) -> Tensor:
+    def __or__(self, other: Any, /) -> Tensor:
         """x | y, bit by bit."""
         if type(other) is Tensor:
             return binary(_BITWISE_OR, self, other)
         return _operator(_BITWISE_OR, self, other)
 
-    def __ror__(self, other: Any) -> Tensor:
+    def __ror__(self, other: Any, /) -> Tensor:
         """y | x, bit bx bit."""
         return _reflected(_BITWISE_OR, self, other)
 
-    def __ior__(self, other: Any) -> Tensor:
+    def __ior__(self, other: Any, /) -> Tensor:
         """x | y, bit by bit written to x."""
         return inplace(_BITWISE_OR, self, other)
 
-    def __xor__(self, other: Any) -> Tensor:
+    def __xor__(self, other: Any, /) -> Tensor:
         """x ^ y, bit by bit."""
         if type(other) is Tensor:
             return binary(_BITWISE_XOR, self, other)
         return _operator(_BITWISE_XOR, self, other)
 
-    def __rxor__(self, other: Any) -> Tensor:
+    def __rxor__(self, other: Any, /) -> Tensor:
         """y ^ x, bit bx bit."""
         return _reflected(_BITWISE_XOR, self, other)
 
-    def __ixor__(self, other: Any) -> Tensor:
+    def __ixor__(self, other: Any, /) -> Tensor:
         """x ^ y, bit by bit written to x."""
         return inplace(_BITWISE_XOR, self, other)
 
-    def __lshift__(self, other: Any) -> Tensor:
+    def __lshift__(self, other: Any, /) -> Tensor:
         """x << y."""
         if type(other) is Tensor:
             return binary(_BITWISE_LEFT_SHIFT, self, other)
         return _operator(_BITWISE_LEFT_SHIFT, self, other)
 
-    def __rlshift__(self, other: Any) -> Tensor:
+    def __rlshift__(self, other: Any, /) -> Tensor:
         """y << x."""
         return _reflected(_BITWISE_LEFT_SHIFT, self, other)
 
-    def __ilshift__(self, other: Any) -> Tensor:
+    def __ilshift__(self, other: Any, /) -> Tensor:
         """x << y written to x."""
         return inplace(_BITWISE_LEFT_SHIFT, self, other)
 
-    def __rshift__(self, other: Any) -> Tensor:
+    def __rshift__(self, other: Any, /) -> Tensor:
         """x >> y, filled with the sign."""
         if type(other) is Tensor:
             return binary(_BITWISE_RIGHT_SHIFT, self, other)
         return _operator(_BITWISE_RIGHT_SHIFT, self, other)
 
-    def __rrshift__(self, other: Any) -> Tensor:
+    def __rrshift__(self, other: Any, /) -> Tensor:
         """y >> x, filled with the sign."""
         return _reflected(_BITWISE_RIGHT_SHIFT, self, other)
 
-    def __irshift__(self, other: Any) -> Tensor:
+    def __irshift__(self, other: Any, /) -> Tensor:
         """x >> y, filled with the sign written to x."""
         return inplace(_BITWISE_RIGHT_SHIFT, self, other)
 
-    def __eq__(self, other: Any) -> Tensor:  # type: ignore[override]
+    def __eq__(self, other: Any, /) -> Tensor:  # type: ignore[override]
         """x == y."""
         if type(other) is Tensor:
             return binary(_EQUAL, self, other)
         return _operator(_EQUAL, self, other)
 
-    def __ne__(self, other: Any) -> Tensor:  # type: ignore[override]
+    def __ne__(self, other: Any, /) -> Tensor:  # type: ignore[override]
         """x != y."""
         if type(other) is Tensor:
             return binary(_NOT_EQUAL, self, other)
         return _operator(_NOT_EQUAL, self, other)
 
-    def __lt__(self, other: Any) -> Tensor:
+    def __lt__(self, other: Any, /) -> Tensor:
         """x < y."""
         if type(other) is Tensor:
             return binary(_LESS, self, other)
         return _operator(_LESS, self, other)
 
-    def __le__(self, other: Any) -> Tensor:
+    def __le__(self, other: Any, /) -> Tensor:
         """x <= y."""
         if type(other) is Tensor:
             return binary(_LESS_EQUAL, self, other)
         return _operator(_LESS_EQUAL, self, other)
 
-    def __gt__(self, other: Any) -> Tensor:
+    def __gt__(self, other: Any, /) -> Tensor:
         """x > y."""
         if type(other) is Tensor:
             return binary(_GREATER, self, other)
         return _operator(_GREATER, self, other)
 
-    def __ge__(self, other: Any) -> Tensor:
+    def __ge__(self, other: Any, /) -> Tensor:
         """x >= y."""
         if type(other) is Tensor:
             return binary(_GREATER_EQUAL, self, other)
         return _operator(_GREATER_EQUAL, self, other)
 
-    def __mod__(self, other: Any) -> Tensor:
+    def __mod__(self, other: Any, /) -> Tensor:
         """x % y."""
         if type(other) is Tensor:
             return binary(_REMAINDER, self, other)
         return _operator(_REMAINDER, self, other)
 
-    def __rmod__(self, other: Any) -> Tensor:
+    def __rmod__(self, other: Any, /) -> Tensor:
         """y % x."""
         return _reflected(_REMAINDER, self, other)
 
-    def __imod__(self, other: Any) -> Tensor:
+    def __imod__(self, other: Any, /) -> Tensor:
         """x % y written to x."""
         return inplace(_REMAINDER, self, other)
 
-    def __floordiv__(self, other: Any) -> Tensor:
+    def __floordiv__(self, other: Any, /) -> Tensor:
         """x // y."""
         if type(other) is Tensor:
             return binary(_FLOOR_DIVIDE, self, other)
         return _operator(_FLOOR_DIVIDE, self, other)
 
-    def __rfloordiv__(self, other: Any) -> Tensor:
+    def __rfloordiv__(self, other: Any, /) -> Tensor:
         """y // x."""
         return _reflected(_FLOOR_DIVIDE, self, other)
 
-    def __ifloordiv__(self, other: Any) -> Tensor:
+    def __ifloordiv__(self, other: Any, /) -> Tensor:
         """x // y written to x."""
         return inplace(_FLOOR_DIVIDE, self, other)
 
@@ -1328,9 +1393,17 @@ class Tensor:
         """See `rtch.argmin`."""
         return argreduce(_ARGMIN, self, axis, keepdims)
 
-    def __matmul__(self, other: Any) -> Tensor:
+    def __matmul__(self, other: Any, /) -> Tensor:
         """Matrix product over the last two axes, the others broadcast."""
         return F.matmul(self, other) if isinstance(other, Tensor) else NotImplemented
+
+    def __rmatmul__(self, other: Any, /) -> Tensor:
+        """Matrix product with this tensor on the right."""
+        return F.matmul(other, self) if isinstance(other, Tensor) else NotImplemented
+
+    def __imatmul__(self, other: Any, /) -> Tensor:
+        """Matrix product over the last two axes, the others broadcast, written to x."""
+        return inplace_matmul(self, other)
 
     # end generated
 
@@ -1367,7 +1440,8 @@ class _Export:
             "version": 3,
             "shape": t.shape,
             "strides": tuple(s * item for s in t.strides),
-            "typestr": ("|" if item == 1 else "<") + t.dtype.kind + str(item),
+            # NumPy has no bfloat16: only `repr` looks at one, at its bits.
+            "typestr": ("|" if item == 1 else "<") + ("u" if t.dtype is bfloat16 else t.dtype.kind) + str(item),
             "data": (int(ffi.cast("uintptr_t", lib.rt_data(t._h))), True),
         }
 

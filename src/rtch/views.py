@@ -13,11 +13,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rtch._c import failure, lib
-from rtch.creation import arange, shape_of, zeros
+from rtch.creation import shape_of, zeros
 from rtch.errors import ArgumentError, AutogradError, DimensionError
 from rtch.manipulation import index_add, reshape
 from rtch.ops.row import F
 from rtch.ops.table import BY_NAME
+from rtch.ranges import arange
 from rtch.tensor import Tensor, need_tensors, normalize_axis, structure
 
 __all__ = ["diagonal", "from_strides", "sliding_window_view"]

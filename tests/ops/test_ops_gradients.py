@@ -142,6 +142,12 @@ STRUCTURE: dict[str, list[tuple[Callable[..., Any], tuple[tuple[int, int], ...]]
         (lambda x, y: rtch.index_add(x, INDEX, y, axis=1) * x, ((2, 3), (2, 4))),
         (lambda x: rtch.index_add(x * x, [0, 0], x), ((2, 3),)),
     ],
+    "clip": [
+        (lambda x: rtch.clip(x, 1.1, 3.3) * 2, ((2, 3),)),
+        (lambda x, y: rtch.clip(x, y, None) * x, ((2, 3), (2, 1))),
+        (lambda x, y: rtch.clip(x * x, max=y), ((2, 1), (2, 3))),
+        (lambda x, y, z: rtch.clip(x, y - 1, z * z), ((2, 3), (2, 3), (1, 3))),
+    ],
     "concat": [
         (lambda x, y: rtch.concat([x, y, x], axis=1) * 2, ((2, 3), (2, 1))),
         (lambda x, y: rtch.concat([x * x, y], axis=None), ((2, 3), (2, 1))),

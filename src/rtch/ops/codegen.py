@@ -64,6 +64,12 @@ def _docstring(op: Op, lines: list[str], raises: list[str], indent: str) -> str:
     return f'{indent}"""{text.strip()}\n{indent}"""\n'
 
 
+def _def(name: str, parameters: str, indent: str = "") -> str:
+    """The line that begins a function, or the three lines that the formatter makes of a long one."""
+    line = f"{indent}def {name}({parameters}) -> Tensor:\n"
+    return line if len(line) <= 121 else f"{indent}def {name}(\n{indent}    {parameters}\n{indent}) -> Tensor:\n"
+
+
 def _function(op: Op) -> str:
     dtype = f"Dtype: {DTYPES[op.rule.name]}."
     if op.kind in ONE:
@@ -80,7 +86,7 @@ def _function(op: Op) -> str:
     raises = ["axis", "dtype"] + (["empty"] if op.nonempty or op.kind is Kind.ARGREDUCE else [])
     doc = _docstring(op, [*lines, "", dtype if op.kind is not Kind.ARGREDUCE else INDEX], raises, "    ")
     call = f"{DRIVERS[op.kind]}({op.name.upper()}, x, {passed})"
-    return f"def {op.name}(x: Operand, /, *, {parameters}) -> Tensor:\n{doc}    return {call}\n"
+    return f"{_def(op.name, f'x: Operand, /, *, {parameters}')}{doc}    return {call}\n"
 
 
 def _signature(op: Op) -> tuple[str, str, list[str]]:
@@ -99,17 +105,17 @@ def _signature(op: Op) -> tuple[str, str, list[str]]:
     if op.kind is Kind.ARGREDUCE:
         axis, axes = "axis: int | None = None", "the axis, or None for the position in row-major order"
     lines = ["Args:", "    x: any shape.", f"    axis: {axes}."]
-    parameters, passed = [axis], "axis, keepdims"
+    options, passed = [axis], "axis, keepdims"
     if "correction" in op.options:
-        parameters.append("correction: float = 0.0")
+        options.append("correction: float = 0.0")
         lines.append("    correction: what the divisor lacks to n; 1 makes an unbiased estimate.")
         passed += ", correction=correction"
     if "dtype" in op.options:
-        parameters.append("dtype: Any = None")
+        options.append("dtype: Any = None")
         lines.append("    dtype: what x is cast to first, and the result's dtype.")
         passed += ", dtype=dtype"
     lines.append("    keepdims: keep the reduced axes with size one.")
-    return ", ".join([*parameters, "keepdims: bool = False"]), passed, lines
+    return ", ".join([*options, "keepdims: bool = False"]), passed, lines
 
 
 def _generated() -> list[Op]:
@@ -172,13 +178,13 @@ def _methods() -> Iterator[str]:
         constant = f"_{op.name.upper()}"
         if op.operator and op.kind in ONE:
             yield (
-                f"    def __{op.operator}__(self) -> Tensor:\n"
+                f"    def __{op.operator}__(self, /) -> Tensor:\n"
                 f'        """{op.summary}"""\n        return unary({constant}, self)\n'
             )
         if op.operator and op.kind in TWO:
             ignore = "  # type: ignore[override]" if op.operator in ("eq", "ne") else ""
             yield (
-                f"    def __{op.operator}__(self, other: Any) -> Tensor:{ignore}\n"
+                f"    def __{op.operator}__(self, other: Any, /) -> Tensor:{ignore}\n"
                 f'        """{op.summary}"""\n'
                 f"        if type(other) is Tensor:\n            return binary({constant}, self, other)\n"
                 f"        return _operator({constant}, self, other)\n"
@@ -186,21 +192,31 @@ def _methods() -> Iterator[str]:
         if op.operator and op.kind is Kind.BINARY:
             swapped = op.summary.translate(str.maketrans("xy", "yx")) if op.name != "divide" else "y / x."
             yield (
-                f"    def __r{op.operator}__(self, other: Any) -> Tensor:\n"
+                f"    def __r{op.operator}__(self, other: Any, /) -> Tensor:\n"
                 f'        """{swapped}"""\n'
                 f"        return _reflected({constant}, self, other)\n"
             )
         if op.in_place:
             yield (
-                f"    def __i{op.operator}__(self, other: Any) -> Tensor:\n"
+                f"    def __i{op.operator}__(self, other: Any, /) -> Tensor:\n"
                 f'        """{op.summary[:-1]} written to x."""\n'
                 f"        return inplace({constant}, self, other)\n"
             )
         if op.name == "matmul":
             yield (
-                "    def __matmul__(self, other: Any) -> Tensor:\n"
+                "    def __matmul__(self, other: Any, /) -> Tensor:\n"
                 f'        """{op.summary}"""\n'
                 "        return F.matmul(self, other) if isinstance(other, Tensor) else NotImplemented\n"
+            )
+            yield (
+                "    def __rmatmul__(self, other: Any, /) -> Tensor:\n"
+                '        """Matrix product with this tensor on the right."""\n'
+                "        return F.matmul(other, self) if isinstance(other, Tensor) else NotImplemented\n"
+            )
+            yield (
+                "    def __imatmul__(self, other: Any, /) -> Tensor:\n"
+                f'        """{op.summary[:-1]}, written to x."""\n'
+                "        return inplace_matmul(self, other)\n"
             )
         if op.method and op.kind in ONE:
             yield (
@@ -211,7 +227,7 @@ def _methods() -> Iterator[str]:
             axis = AXIS if op.kind is Kind.REDUCE else "int | None"
             extra, passed = METHOD_OPTIONS[op.options]
             yield (
-                f"    def {op.name}(self, axis: {axis} = None, keepdims: bool = False{extra}) -> Tensor:\n"
+                f"{_def(op.name, f'self, axis: {axis} = None, keepdims: bool = False{extra}', '    ')}"
                 f'        """See `rtch.{op.name}`."""\n'
                 f"        return {DRIVERS[op.kind]}({constant}, self, axis, keepdims{passed})\n"
             )

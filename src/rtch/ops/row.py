@@ -31,6 +31,7 @@ HOMES = (
     "rtch.indexing",
     "rtch.searching",
     "rtch.views",
+    "rtch.composed",
 )
 
 

@@ -773,3 +773,14 @@ _row(
     "The diagonal of two axes, as a view.",
     lambda g, x_shape, offset, axis1, axis2: F.scatter_view(g, x_shape, lambda x: F.diagonal(x, offset, axis1, axis2)),
 )
+_row(
+    "clip",
+    Kind.STRUCTURE,
+    Rule.REAL,
+    "Elements moved into [min, max]: ``minimum(maximum(x, min), max)``.",
+    lambda g, x, low, high: F.clip_grad_x(g, x, low, high),
+    lambda g, x, low, high: F.clip_grad_low(g, x, low, high),
+    lambda g, x, low, high: F.clip_grad_high(g, x, low, high),
+    detail="The gradient passes at the bounds, as in PyTorch.",
+    inputs=("x", "low", "high"),
+)

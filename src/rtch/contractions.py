@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""Products over axes, all of them matrix products with the bits of `matmul`."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+from rtch.errors import ArgumentError, BroadcastError, DimensionError
+from rtch.functions import conj
+from rtch.indexing import broadcast_shapes
+from rtch.manipulation import broadcast_to, expand_dims, matmul, permute_dims, reshape
+from rtch.shapes import moveaxis
+from rtch.tensor import Tensor, need_tensors, normalize_axis
+
+
+def matrix_transpose(x: Tensor, /) -> Tensor:
+    """The last two axes swapped; a view.
+
+    Raises:
+        DimensionError: fewer than two dimensions.
+    """
+    need_tensors("matrix_transpose", x)
+    return x.mT
+
+
+def tensordot(x1: Tensor, x2: Tensor, /, *, axes: int | tuple[Sequence[int], Sequence[int]] = 2) -> Tensor:
+    """Sum over axes of x1 and x2 of the products of their elements; the other axes of x1, then those of x2, stay.
+
+    Args:
+        x1: any shape.
+        x2: any shape.
+        axes: the axes of x1 and those of x2, in pairs; a number n means the last n of x1 and the first n of x2.
+
+    Raises:
+        BroadcastError: axes of a pair differ in size.
+        DimensionError: an axis out of range, or named twice.
+        ArgumentError: not as many axes of x1 as of x2.
+    """
+    need_tensors("tensordot", x1, x2)
+    left, right = _paired_axes(x1, x2, axes)
+    inner = [x1.shape[d] for d in left]
+    if inner != [x2.shape[d] for d in right]:
+        raise BroadcastError(
+            f"tensordot: paired axes must agree in size; got {list(x1.shape)} and {list(x2.shape)} with axes={axes}",
+            shapes=(x1.shape, x2.shape),
+        )
+    rows = [d for d in range(x1.ndim) if d not in left]
+    columns = [d for d in range(x2.ndim) if d not in right]
+    shape = (*(x1.shape[d] for d in rows), *(x2.shape[d] for d in columns))
+    n_rows, n_inner = math.prod(x1.shape[d] for d in rows), math.prod(inner)
+    a = reshape(permute_dims(x1, (*rows, *left)), (n_rows, n_inner))
+    b = reshape(permute_dims(x2, (*right, *columns)), (n_inner, math.prod(x2.shape[d] for d in columns)))
+    return reshape(matmul(a, b), shape)
+
+
+def _paired_axes(x1: Tensor, x2: Tensor, axes: Any) -> tuple[list[int], list[int]]:
+    if hasattr(axes, "__index__"):
+        n = operator.index(axes)
+        if not 0 <= n <= min(x1.ndim, x2.ndim):
+            raise DimensionError(
+                f"tensordot: axes must be in [0, {min(x1.ndim, x2.ndim)}]; got {n}", axis=n, ndim=min(x1.ndim, x2.ndim)
+            )
+        return list(range(x1.ndim - n, x1.ndim)), list(range(n))
+    try:
+        first, second = axes
+        left = [normalize_axis("tensordot", a, x1.ndim) for a in first]
+        right = [normalize_axis("tensordot", a, x2.ndim) for a in second]
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"tensordot: two sequences of axes are needed; got {axes!r:.80}", argument=axes) from error
+    if len(left) != len(right):
+        raise ArgumentError(f"tensordot: as many axes of x1 as of x2 are needed; got {axes!r:.80}", argument=axes)
+    if len(set(left)) < len(left) or len(set(right)) < len(right):
+        raise DimensionError(f"tensordot: axes must differ; got {axes!r:.80}", axis=axes)
+    return left, right
+
+
+def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
+    """Sum over an axis of ``conj(x1) * x2``; the other axes broadcast.
+
+    Args:
+        x1: any shape.
+        x2: any shape, with the same size along the axis.
+        axis: the axis that holds the vectors; counted from the end where x1 and x2 differ in dimensions.
+
+    Raises:
+        BroadcastError: the vectors differ in size, or the other axes do not broadcast.
+        DimensionError: axis out of range.
+    """
+    need_tensors("vecdot", x1, x2)
+    n = min(x1.ndim, x2.ndim)
+    if isinstance(axis, int) and axis >= 0 and x1.ndim != x2.ndim:
+        raise DimensionError(
+            f"vecdot: axis must be in [{-n}, -1] for {x1.ndim} and {x2.ndim} dimensions; got {axis}", axis=axis, ndim=n
+        )
+    at = normalize_axis("vecdot", axis, n) - n
+    if x1.shape[at] != x2.shape[at]:
+        raise BroadcastError(
+            f"vecdot: vectors of one size are needed; got {list(x1.shape)} and {list(x2.shape)}",
+            shapes=(x1.shape, x2.shape),
+        )
+    a, b = moveaxis(conj(x1) if x1.dtype.is_complex else x1, at, -1), moveaxis(x2, at, -1)
+    if a.ndim == b.ndim == 1:
+        return matmul(a, b)
+    shape = broadcast_shapes("vecdot", a.shape[:-1], b.shape[:-1])
+    if a.ndim == 1 or b.ndim == 1:
+        return matmul(a, b) if b.ndim == 1 else matmul(b, a)
+    a, b = (broadcast_to(t, (*shape, t.shape[-1])) for t in (a, b))
+    return reshape(matmul(expand_dims(a, axis=-2), expand_dims(b, axis=-1)), shape)
