@@ -10,7 +10,7 @@
 #include "runtime.h"
 
 /* Kernels that are no op of the table. */
-enum { SGD = RT_N_OPS, ADAM, UNIFORM, NORMAL, PERMUTATION, N_PARTS };
+enum { SGD = RT_N_OPS, ADAM, UNIFORM, NORMAL, PERMUTATION, SORT, GATHER, N_PARTS };
 
 static const char *const names[N_PARTS] = {
 #define X(NAME, kind, rule, costly, to_real) #NAME,
@@ -21,6 +21,8 @@ static const char *const names[N_PARTS] = {
     "UNIFORM",
     "NORMAL",
     "PERMUTATION",
+    "SORT",
+    "GATHER",
 };
 
 static void mix(uint64_t *h, uint64_t word) {
@@ -279,6 +281,39 @@ static int digest_optimizer(uint64_t *h, int adam, int dtype) {
     return ok;
 }
 
+/* Sorted rows and columns, positions, where numbers belong, and which are not 0. */
+static int digest_sorting(uint64_t *h, int dtype) {
+    const int64_t first[4] = {1, 0, 0, 0};
+    rt_tensor *x = input(dtype, 61, 131, 8), *turned = x ? rt_transpose(x) : NULL;
+    rt_tensor *sorted = x ? rt_sort(x, 1, 0) : NULL, *row = sorted ? rt_index(sorted, 1, first) : NULL;
+    const int ok = x && turned && row && absorb(h, rt_sort(x, 0, 1)) && absorb(h, rt_sort(turned, 1, 0)) &&
+                   absorb(h, rt_argsort(x, 1, 0)) && absorb(h, rt_argsort(turned, 0, 1)) &&
+                   absorb(h, rt_searchsorted(row, x, 0)) && absorb(h, rt_searchsorted(row, turned, 1)) &&
+                   absorb(h, rt_nonzero(x));
+    rt_tensor *const all[4] = {x, turned, row, sorted};
+    for (int i = 0; i < 4; i++)
+        if (all[i]) rt_release(all[i]);
+    return ok;
+}
+
+/* Elements read and written by two index tensors, some of them several times. */
+static int digest_gather(uint64_t *h, int dtype) {
+    const int64_t axes[2] = {1, 0}, n = 61;
+    rt_tensor *x = input(dtype, 61, 131, 9), *order = rt_random_permutation(n, 9, 0);
+    rt_tensor *twice = order ? rt_binary_scalar(RT_OP_BITWISE_RIGHT_SHIFT, order, RT_I64, 0, 0, 1, 0) : NULL;
+    rt_tensor *const index[2] = {order, twice};
+    rt_tensor *rows = x && twice ? rt_gather(x, 1, axes + 1, index) : NULL;
+    rt_tensor *items = rows ? rt_gather(x, 2, axes, index) : NULL;
+    int ok = items && rt_scatter(x, 1, axes + 1, index + 1, rows, 0) == RT_OK &&
+             rt_scatter(x, 2, axes, index, items, 0) == RT_OK;
+    if (ok && rt_k.loops[RT_OP_ADD][dtype]) ok = rt_scatter(x, 2, axes, index, items, 1) == RT_OK;
+    rt_tensor *const all[5] = {x, rows, items, order, twice};
+    for (int i = 0; i < 5; i++)
+        if (all[i] && i < 3) ok = absorb(h, all[i]) && ok;
+        else if (all[i]) rt_release(all[i]);
+    return ok;
+}
+
 int rt_digest_parts(void) {
     return N_PARTS;
 }
@@ -300,6 +335,13 @@ uint64_t rt_digest(int part) {
     case UNIFORM: ok = absorb(&h, rt_random_uniform(RT_F32, 2, shape, 12345, 1, -2, 3)); break;
     case NORMAL: ok = absorb(&h, rt_random_normal(RT_F64, 2, shape, 12345, 2, 1, 2)); break;
     case PERMUTATION: ok = absorb(&h, rt_random_permutation(1009, 12345, 3)); break;
+    case SORT:
+        for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++)
+            if (rt_k.sort[dtype]) ok = digest_sorting(&h, dtype);
+        break;
+    case GATHER:
+        for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++) ok = digest_gather(&h, dtype);
+        break;
     default:
         for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++)
             ok = is_view(part) ? digest_view(&h, part, dtype) : digest_op(&h, part, dtype);

@@ -181,7 +181,9 @@ def test_conversion_to_python(dtype: str) -> None:
             assert type(x.item()) is type(value)
             assert x.item() == value or value != value
             assert bool(x) is bool(value)
-            assert repr(complex(x)) == repr(complex(value, value) if value != value and dtype[0] == "f" else complex(value))
+            assert repr(complex(x)) == repr(
+                complex(value, value) if value != value and dtype[0] == "f" else complex(value)
+            )
             if isinstance(value, complex):
                 for convert in (int, float):
                     with pytest.raises(DTypeError, match=rf"^{convert.__name__}: a real tensor is needed; got {dtype}"):
