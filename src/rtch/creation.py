@@ -66,7 +66,7 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
     if hasattr(obj, "__array_interface__") or hasattr(obj, "__array__"):
         return _from_numpy(obj, wanted)
     if isinstance(obj, _SCALARS):
-        return _filled((), obj, wanted or of_python_scalar(obj))
+        return _filled("asarray", (), obj, wanted or of_python_scalar(obj))
     if not isinstance(obj, (list, tuple)):
         return _from_numpy(_buffer(obj), wanted)
     shape = _nested_shape(obj)
@@ -279,22 +279,36 @@ def checked(where: str, h: Any, shape: tuple[int, ...]) -> Any:
 _OUT_OF_MEMORY = "memory for this shape could not be had"
 
 
-def _filled(shape: tuple[int, ...], value: Any, dtype: DType) -> Tensor:
+def _filled(where: str, shape: tuple[int, ...], value: Any, dtype: DType) -> Tensor:
     f, g, i = 0.0, 0.0, 0
     if dtype is bool_:
         i = int(bool(value))
     elif dtype.is_integer:
-        _, _, _, i = scalar_numbers("full", _whole("full", value, dtype))
+        _, _, _, i = scalar_numbers(where, _whole(where, value, dtype))
     elif isinstance(value, complex):
         if not dtype.is_complex:
-            raise DTypeError(f"full: a complex number does not fit in {dtype.name}; got {value}", dtype=dtype)
+            raise DTypeError(f"{where}: a complex number does not fit in {dtype.name}; got {value}", dtype=dtype)
         f, g = value.real, value.imag
     else:
         try:
             f = float(_nearest32(value) if dtype.real.itemsize <= 4 else value)
         except OverflowError as error:
-            raise ArgumentError(f"full: an integer too large for a float; got {value}", argument=value) from error
-    return wrap(checked("full", lib.rt_full(dtype.code, len(shape), shape, f, g, i), shape))
+            raise ArgumentError(f"{where}: an integer too large for a float; got {value}", argument=value) from error
+    return wrap(checked(where, lib.rt_full(dtype.code, len(shape), shape, f, g, i), shape))
+
+
+def _same(where: str, shape: Any, value: int, dtype: DType, device: Any) -> Tensor:
+    """A tensor of zeros or ones."""
+    check_device(where, device)
+    sizes = shape_of(where, shape)
+    if value:
+        return _filled(where, sizes, value, dtype)
+    return wrap(checked(where, lib.rt_empty(dtype.code, len(sizes), sizes), sizes))
+
+
+def _same_like(where: str, x: Tensor, value: int, dtype: Any, device: Any) -> Tensor:
+    need_tensors(where, x)
+    return _same(where, x.shape, value, x.dtype if dtype is None else as_dtype(dtype), device)
 
 
 def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
@@ -306,49 +320,46 @@ def full(shape: Any, fill_value: Any, *, dtype: Any = None, device: Any = None) 
     """
     check_device("full", device)
     value = scalar_of(fill_value, "full")
-    return _filled(shape_of("full", shape), value, of_python_scalar(value) if dtype is None else as_dtype(dtype))
+    made = of_python_scalar(value) if dtype is None else as_dtype(dtype)
+    return _filled("full", shape_of("full", shape), value, made)
 
 
 def zeros(shape: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     """A tensor of zeros; float32 unless dtype says otherwise. Raises as `full`."""
-    check_device("zeros", device)
-    made, sizes = float32 if dtype is None else as_dtype(dtype), shape_of("zeros", shape)
-    return wrap(checked("zeros", lib.rt_empty(made.code, len(sizes), sizes), sizes))
+    return _same("zeros", shape, 0, float32 if dtype is None else as_dtype(dtype), device)
 
 
 def empty(shape: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     """A tensor of the shape, for values to come. It holds zeros: a run that replays can't depend on old memory."""
-    return zeros(shape, dtype=dtype, device=device)
+    return _same("empty", shape, 0, float32 if dtype is None else as_dtype(dtype), device)
 
 
 def ones(shape: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     """A tensor of ones; float32 unless dtype says otherwise. Raises as `full`."""
-    check_device("ones", device)
-    return _filled(shape_of("ones", shape), 1, float32 if dtype is None else as_dtype(dtype))
+    return _same("ones", shape, 1, float32 if dtype is None else as_dtype(dtype), device)
 
 
 def full_like(x: Tensor, /, fill_value: Any, *, dtype: Any = None, device: Any = None) -> Tensor:
     """`full` with the shape and, unless given, the dtype of x."""
     need_tensors("full_like", x)
-    return full(x.shape, fill_value, dtype=x.dtype if dtype is None else dtype, device=device)
+    check_device("full_like", device)
+    made = x.dtype if dtype is None else as_dtype(dtype)
+    return _filled("full_like", x.shape, scalar_of(fill_value, "full_like"), made)
 
 
 def zeros_like(x: Tensor, /, *, dtype: Any = None, device: Any = None) -> Tensor:
     """`zeros` with the shape and, unless given, the dtype of x."""
-    need_tensors("zeros_like", x)
-    return zeros(x.shape, dtype=x.dtype if dtype is None else dtype, device=device)
+    return _same_like("zeros_like", x, 0, dtype, device)
 
 
 def empty_like(x: Tensor, /, *, dtype: Any = None, device: Any = None) -> Tensor:
     """`empty` with the shape and, unless given, the dtype of x."""
-    need_tensors("empty_like", x)
-    return zeros(x.shape, dtype=x.dtype if dtype is None else dtype, device=device)
+    return _same_like("empty_like", x, 0, dtype, device)
 
 
 def ones_like(x: Tensor, /, *, dtype: Any = None, device: Any = None) -> Tensor:
     """`ones` with the shape and, unless given, the dtype of x."""
-    need_tensors("ones_like", x)
-    return ones(x.shape, dtype=x.dtype if dtype is None else dtype, device=device)
+    return _same_like("ones_like", x, 1, dtype, device)
 
 
 F.asarray = asarray

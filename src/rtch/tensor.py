@@ -855,6 +855,7 @@ class Tensor:
 
     def __dlpack__(
         self,
+        /,
         *,
         stream: Any = None,
         max_version: tuple[int, int] | None = None,
@@ -872,15 +873,15 @@ class Tensor:
             raise AutogradError("__dlpack__: the tensor requires grad; use x.detach()")
         return export_capsule(snapshot(self)._h, stream, max_version, dl_device, copy)
 
-    def __dlpack_device__(self) -> tuple[int, int]:
+    def __dlpack_device__(self, /) -> tuple[int, int]:
         """The CPU, as DLPack numbers it."""
         return CPU
 
-    def __bool__(self) -> bool:
+    def __bool__(self, /) -> bool:
         """Truth of the one element; NaN is true."""
         return bool(self.item())
 
-    def __int__(self) -> int:
+    def __int__(self, /) -> int:
         """The one element, truncated.
 
         Raises:
@@ -890,7 +891,7 @@ class Tensor:
         """
         return int(self._real_item("int"))
 
-    def __float__(self) -> float:
+    def __float__(self, /) -> float:
         """The one element.
 
         Raises:
@@ -898,7 +899,7 @@ class Tensor:
         """
         return float(self._real_item("float"))
 
-    def __complex__(self) -> complex:
+    def __complex__(self, /) -> complex:
         """The one element; a real NaN gives NaN in both parts, as the standard has it."""
         value = self.item()
         return complex(value, value) if isinstance(value, float) and value != value else complex(value)
@@ -908,7 +909,7 @@ class Tensor:
             raise DTypeError(f"{where_}: a real tensor is needed; got {self.dtype.name}", dtype=self.dtype)
         return self.item()
 
-    def __index__(self) -> int:
+    def __index__(self, /) -> int:
         """The one element of an integer tensor.
 
         Raises:
