@@ -6,6 +6,7 @@ from click.testing import CliRunner
 
 from rtch._c import selftest
 from rtch.cli import main
+from rtch.version import numerics_version
 
 
 def test_doctor_reports_this_machine():
@@ -14,7 +15,7 @@ def test_doctor_reports_this_machine():
     assert result.exit_code == 0
     n = len(selftest.expected_digests())
     assert f"{n} of {n} kernels give the recorded bits" in result.output
-    for word in ("instruction set", "threads", "compiler", "numerics version 1"):
+    for word in ("instruction set", "threads", "compiler", f"numerics version {numerics_version}"):
         assert word in result.output
 
 

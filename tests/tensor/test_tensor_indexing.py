@@ -192,7 +192,7 @@ def test_values_that_can_not_be_written() -> None:
             i[...] = fraction
     with pytest.raises(DTypeError, match=r"^setitem: float64 does not fit in float32; use astype first$"):
         x[0] = rtch.ones(2, dtype="float64")
-    with pytest.raises(DTypeError, match=r"^full: a complex number does not fit in float32"):
+    with pytest.raises(DTypeError, match=r"a complex number does not fit in float32"):
         x[0] = 1j
     for other in (None, "a", object()):
         with pytest.raises(ArgumentError, match=r"^asarray: "):
