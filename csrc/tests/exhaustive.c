@@ -24,6 +24,14 @@ static double square(double x) {
     return x * x;
 }
 
+static double reciprocal(double x) {
+    return 1 / x;
+}
+
+static int exact_reciprocal(mpfr_t out, const mpfr_t x, mpfr_rnd_t mode) {
+    return mpfr_ui_div(out, 1, x, mode);
+}
+
 /* X(name of the op, C library's double function, MPFR's function) */
 #define FUNCTIONS(X)            \
     X(sqrt, sqrt, mpfr_sqrt)    \
@@ -45,7 +53,8 @@ static double square(double x) {
     X(tan, tan, mpfr_tan)       \
     X(asin, asin, mpfr_asin)    \
     X(acos, acos, mpfr_acos)    \
-    X(atan, atan, mpfr_atan)
+    X(atan, atan, mpfr_atan)    \
+    X(reciprocal, reciprocal, exact_reciprocal)
 
 typedef struct {
     const char *name;
@@ -164,7 +173,7 @@ int main(int argc, char **argv) {
     const int all = argc > 1 && strcmp(argv[1], "all") == 0;
     int status = 0, found = 0;
     for (size_t i = 0; argc > 1 && step && i < sizeof(ops) / sizeof(ops[0]); i++) {
-        const int listed = all ? ops[i].kind == RT_KIND_UNARY && ops[i].rule == RT_RULE_REAL_FLOAT
+        const int listed = all ? ops[i].kind == RT_KIND_UNARY && ops[i].rule == RT_RULE_FLOAT
                                : strcasecmp(argv[1], ops[i].name) == 0 && ops[i].kind == RT_KIND_UNARY;
         if (!listed) continue;
         found = 1;
