@@ -25,7 +25,7 @@ typedef struct {
 } dim;
 
 typedef union {
-    char bytes[MAX_ITEM];
+    _Alignas(16) char bytes[MAX_ITEM];
     double aligned;
 } rt_value;
 
@@ -249,8 +249,8 @@ static void divide(rt_tensor *out, double divisor) {
     rt_value value;
     char *const cast[2] = {value.bytes, (char *)&divisor};
     char *const ptr[3] = {out->data, out->data, value.bytes};
-    const int64_t stride[3] = {rt_itemsize(out->dtype), rt_itemsize(out->dtype), 0};
-    rt_k.cast[RT_F64][out->dtype](cast, stride + 2, 1);
+    const int64_t stride[3] = {rt_itemsize(out->dtype), rt_itemsize(out->dtype), 0}, still[2] = {0, 0};
+    rt_k.cast[RT_F64][out->dtype](cast, still, 1);
     if (out->numel > 0) rt_k.loops[RT_OP_DIVIDE][out->dtype](ptr, stride, out->numel);
 }
 

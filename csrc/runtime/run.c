@@ -95,7 +95,7 @@ rt_tensor *rt_binary(int op, const rt_tensor *a, const rt_tensor *b) {
 }
 
 typedef struct {
-    char bytes[16];
+    _Alignas(16) char bytes[16];
 } rt_scalar;
 
 /* A 0-d header over a Python number, rounded to dtype once: kind RT_BOOL, RT_I64 or RT_U64 (i), RT_F64 (f), RT_C128
