@@ -77,7 +77,7 @@ typedef struct rt_kernels {
     rt_position position[RT_N_OPS][RT_N_DTYPES];
     rt_scan_run scan_run[RT_N_OPS][RT_N_DTYPES];
     rt_scan_cols scan_cols[RT_N_OPS][RT_N_DTYPES];
-    rt_gemm gemm[RT_N_DTYPES]; /* product is NULL where there is none */
+    rt_gemm gemm[RT_N_DTYPES]; /* empty where there is none */
     /* A row of n items, stride bytes apart: sorted to out (dense), with scratch for n items; */
     void (*sort[RT_N_DTYPES])(const char *x, int64_t stride, int64_t n, int descending, char *out, char *scratch);
     /* the positions in sorted order, with scratch for 24 n bytes; */

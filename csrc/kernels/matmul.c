@@ -17,9 +17,9 @@
  * Rows are cut in panels of MR and, at the end, of MR - 1, which most numbers of rows split into without a rest. Other
  * rests are padded with zeros, and the padding is not stored.
  */
+#include "columns.h"
 #include "kernels.h"
 #include "simd.h"
-#include "columns.h"
 
 #define MC 96    /* rows of A in the second-level cache at once; a multiple of every MR */
 #define MOST 144 /* as many are taken at once where that is all of them */
@@ -30,16 +30,6 @@
 #define FMA_f32(a, b, c) v_fma_f32(a, b, c)
 #define FMA_f64(a, b, c) v_fma_f64(a, b, c)
 #define FMA_i64(a, b, c) ((a) * (b) + (c))
-
-/* Turned columns of rows: as many as 16 bytes hold. */
-#define TURN_f32(rows, stride, out) v_turn_32(rows, stride, out)
-#define TURN_f64(rows, stride, out) v_turn_64(rows, stride, out)
-#define TURN_i64(rows, stride, out)      \
-    do {                                 \
-        vf64 bits[2];                    \
-        v_turn_64(rows, stride, bits);   \
-        memcpy(out, bits, sizeof(bits)); \
-    } while (0)
 
 /* Panels of A: n_full of MR rows, then n_less of MR - 1; of the last one `rest` rows are no padding. */
 typedef struct {
@@ -66,7 +56,7 @@ typedef struct {
 } result;
 
 #define DEFINE_GEMM(D, T)                                                                                              \
-    enum { SIZE_##D = sizeof(T), W_##D = RT_VBYTES / SIZE_##D, NR_##D = RT_NV * W_##D, TURNED_##D = 16 / SIZE_##D };   \
+    enum { SIZE_##D = sizeof(T), W_##D = RT_VBYTES / SIZE_##D, NR_##D = RT_NV * W_##D, SIDE_##D = 16 / SIZE_##D };     \
                                                                                                                        \
     /* The first `rows` of an accumulator, m x n of them. */                                                           \
     INLINE void store_##D(int rows, v##D acc[RT_MR][RT_NV], int64_t m, int64_t n, result c) {                          \
@@ -169,16 +159,19 @@ typedef struct {
             if (width == NR_##D && b_col == SIZE_##D) {                                                                \
                 for (; p < k; p++) memcpy(out + p * NR_##D, b + p * b_row, NR_##D * SIZE_##D);                         \
             } else if (width == NR_##D && b_row == SIZE_##D) {                                                         \
-                for (; p + TURNED_##D <= k; p += TURNED_##D)                                                           \
+                for (; p + SIDE_##D <= k; p += SIDE_##D)                                                               \
                     for (int j = 0; j < RT_NV; j++) {                                                                  \
-                        v##D turned[TURNED_##D];                                                                       \
-                        TURN_##D(b + j * W_##D * b_col + p * SIZE_##D, b_col, turned);                                 \
-                        for (int q = 0; q < TURNED_##D; q++)                                                           \
+                        v##D turned[SIDE_##D];                                                                         \
+                        v_columns_##D(b + j * W_##D * b_col + p * SIZE_##D, b_col, SIDE_##D * b_col, turned);          \
+                        for (int q = 0; q < SIDE_##D; q++)                                                             \
                             memcpy(out + (p + q) * NR_##D + j * W_##D, &turned[q], RT_VBYTES);                         \
                     }                                                                                                  \
             }                                                                                                          \
             for (; p < k; p++) {                                                                                       \
-                for (int j = 0; j < width; j++) out[p * NR_##D + j] = *(const T *)(b + p * b_row + j * b_col);         \
+                if (b_col == SIZE_##D)                                                                                 \
+                    for (int j = 0; j < width; j++) out[p * NR_##D + j] = ((const T *)(b + p * b_row))[j];             \
+                else                                                                                                   \
+                    for (int j = 0; j < width; j++) out[p * NR_##D + j] = *(const T *)(b + p * b_row + j * b_col);     \
                 for (int j = width; j < NR_##D; j++) out[p * NR_##D + j] = 0;                                          \
             }                                                                                                          \
         }                                                                                                              \

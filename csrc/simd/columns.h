@@ -13,19 +13,25 @@
 
 #include "simd.h"
 
-/* out[j]: element j of each of the first rows, as many as a vector has floats. */
-static inline void v_turn_32(const char *rows, int64_t stride, vf32 out[4]) {
-    const vf32 r0 = v_load_16s(rows, 4 * stride), r1 = v_load_16s(rows + stride, 4 * stride);
-    const vf32 r2 = v_load_16s(rows + 2 * stride, 4 * stride), r3 = v_load_16s(rows + 3 * stride, 4 * stride);
+/* Rows are `stride` apart; each quarter takes as many as it has items, beginning `next` after the quarter before. out[j] has
+ * element j of each row. */
+static inline void v_columns_f32(const char *rows, int64_t stride, int64_t next, vf32 out[4]) {
+    const vf32 r0 = v_load_16s(rows, next), r1 = v_load_16s(rows + stride, next);
+    const vf32 r2 = v_load_16s(rows + 2 * stride, next), r3 = v_load_16s(rows + 3 * stride, next);
     const vf32 a = v_zip_lo_32(r0, r2), b = v_zip_lo_32(r1, r3), c = v_zip_hi_32(r0, r2), d = v_zip_hi_32(r1, r3);
     out[0] = v_zip_lo_32(a, b), out[1] = v_zip_hi_32(a, b);
     out[2] = v_zip_lo_32(c, d), out[3] = v_zip_hi_32(c, d);
 }
 
-/* The same for items of 8 bytes. */
-static inline void v_turn_64(const char *rows, int64_t stride, vf64 out[2]) {
-    const vf64 r0 = (vf64)v_load_16s(rows, 2 * stride), r1 = (vf64)v_load_16s(rows + stride, 2 * stride);
+static inline void v_columns_f64(const char *rows, int64_t stride, int64_t next, vf64 out[2]) {
+    const vf64 r0 = (vf64)v_load_16s(rows, next), r1 = (vf64)v_load_16s(rows + stride, next);
     out[0] = v_zip_lo_64(r0, r1), out[1] = v_zip_hi_64(r0, r1);
+}
+
+static inline void v_columns_i64(const char *rows, int64_t stride, int64_t next, vi64 out[2]) {
+    vf64 bits[2];
+    v_columns_f64(rows, stride, next, bits);
+    out[0] = (vi64)bits[0], out[1] = (vi64)bits[1];
 }
 
 #endif
