@@ -11,8 +11,8 @@
  */
 #include <string.h>
 
-#include "../tensor/alloc.h"
 #include "runtime.h"
+#include "../tensor/alloc.h"
 
 #define GRAIN 500000.0   /* multiply-adds that are worth a hand-over */
 #define LARGE 16777216.0 /* multiply-adds from which packing B once for all pays */
@@ -218,11 +218,11 @@ static rt_tensor *multiply(const rt_tensor *a, const rt_tensor *b) {
         p.n_items /= p.batch[d];
         p.n_batch--;
     }
+    const rt_tensor *const in[2] = {a, b};
+    rt_count_call(RT_FAMILY_MATMUL, 2, in, RT_PATH_PACKED);
     p.c_batch = p.m * p.n * p.item;
     /* n is the vector dimension. Turned, C is written one by one, which pays where few columns would fill a tile. */
     if (p.m != 1 && (p.n == 1 || (p.m > p.n && p.n < 2 * p.kernel->width && p.n % p.kernel->width != 0))) turn(&p);
-    const rt_tensor *const in[2] = {a, b};
-    rt_count_call(RT_FAMILY_MATMUL, 2, in, RT_PATH_PACKED);
     const rt_fenv fenv = rt_fenv_enter();
     run(&p);
     rt_fenv_leave(fenv);
