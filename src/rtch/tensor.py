@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 _new = object.__new__
 _SCALARS = (bool, int, float, complex)
 _BOOL, _INT64, _UINT64, _FLOAT64, _COMPLEX128 = bool_.code, int64.code, uint64.code, float64.code, complex128.code
+_PERMUTE = BY_NAME["permute_dims"]
 
 # begin generated ops
 _POSITIVE = BY_NAME["positive"]
@@ -724,7 +725,13 @@ class Tensor:
         """
         if self._h.ndim != 2:
             raise DimensionError(f"T: two dimensions are needed; got shape {list(self.shape)}", shape=self.shape)
-        return self.mT
+        h = lib.rt_transpose(self._h)
+        if not h:
+            raise failure("T", self)
+        out = _new(Tensor)
+        out._h = h
+        out._node = None if self._node is None else _record(_PERMUTE, out, (self,), {"axes": (1, 0)})
+        return out
 
     @property
     def mT(self) -> Tensor:  # noqa: N802  (the standard's name)

@@ -137,6 +137,95 @@ def test_sizes_that_threads_share_out(threads: int) -> None:
         rtch.set_num_threads(before)
 
 
+def laid_out(a: np.ndarray) -> list[rtch.Tensor]:
+    """The same matrix with rows along memory, columns along memory, neither, and backwards."""
+    m, n = a.shape
+    spread = np.zeros((2 * m, 3 * n), a.dtype)
+    spread[::2, ::3] = a
+    flipped = rtch.asarray(np.ascontiguousarray(a[::-1, ::-1]))[::-1, ::-1]
+    return [rtch.asarray(a), rtch.asarray(np.ascontiguousarray(a.T)).T, rtch.asarray(spread)[::2, ::3], flipped]
+
+
+@pytest.mark.parametrize("k", [1, 13, 255, 257, 1024, 1027, 2048, 2403])
+@pytest.mark.parametrize("n", [1, 2, 5, 17, 39])
+def test_vectors(n: int, k: int) -> None:
+    """On either side of a matrix, with any layout of both; long ones, whose blocks run side by side."""
+    a, b = values("float32", (1, k), 1), values("float32", (k, n), 2)
+    expected = reference(a, b)[0]
+    whole, two = values("int64", (k,), 3, -(2.0**40), 2.0**40), values("int64", (k, n), 4, -(2.0**40), 2.0**40)
+    for x in laid_out(a)[0][0], laid_out(a.T)[2][:, 0], laid_out(a)[3][0]:
+        for y in laid_out(b):
+            assert_same(expected, x @ y)
+            assert_same(expected, y.T @ x)
+    for integers in laid_out(two):
+        assert_same(whole @ two, rtch.asarray(whole) @ integers)
+
+
+@pytest.mark.parametrize("k", [7, 530, 1030])
+def test_vectors_in_float64(k: int) -> None:
+    """Against exact fractions."""
+    a, b = values("float64", (1, k), 1), values("float64", (k, 5), 2)
+    expected = reference(a, b)[0]
+    x = rtch.asarray(a)[0]
+    for y in laid_out(b):
+        assert_same(expected, x @ y)
+        assert_same(expected, y.T @ x)
+        assert_same(expected[1], x @ y[:, 1])
+
+
+def test_large_products() -> None:
+    """Several blocks of k at a time, and more columns than are packed at once: any layout, any number of threads."""
+    m, k, n = 100, 1060, 1050
+    a, b = values("float32", (m, k), 1), values("float32", (k, n), 2)
+    expected = reference(a, b)
+    before = rtch.get_num_threads()
+    try:
+        for threads in (2, 3):
+            rtch.set_num_threads(threads)
+            for x, y in zip(laid_out(a), laid_out(b)[::-1], strict=True):
+                assert_same(expected, x @ y)
+                assert_same(expected.T, y.T @ x.T)
+        x, y = rtch.asarray(a.astype("float64")), rtch.asarray(b.astype("float64"))
+        for i, row in enumerate((x @ y).numpy()):
+            if i % 9 == 0:
+                assert_same(row, x[i] @ y)  # whose bits the tests above pin
+    finally:
+        rtch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "int16", "complex64"])
+def test_any_number_of_threads(dtype: str) -> None:
+    """1 to 8, for sizes that are shared out in each of the ways."""
+    before = rtch.get_num_threads()
+    shapes = [((9, 9), (9, 9)), ((90, 90), (90, 90)), ((40, 60, 50), (50, 70)), ((4, 130, 130), (4, 130, 140))]
+    shapes += [((600, 700), (700,)), ((700,), (700, 600)), ((256, 260), (260, 300)), ((5000,), (5000,))]
+    operands = [[rtch.asarray(values(dtype, shape, seed)) for seed, shape in enumerate(pair)] for pair in shapes]
+    try:
+        rtch.set_num_threads(1)
+        alone = [(x @ y).numpy() for x, y in operands]
+        for threads in range(2, 9):
+            rtch.set_num_threads(threads)
+            for expected, (x, y) in zip(alone, operands, strict=True):
+                assert_same(expected, x @ y)
+    finally:
+        rtch.set_num_threads(before)
+
+
+def test_batches_are_their_products() -> None:
+    """Broadcast on either side, with rows that become one product, and with vectors."""
+    a, b = values("float32", (3, 2, 11, 37), 1), values("float32", (37, 21), 2)
+    x, y = rtch.asarray(a), rtch.asarray(b)
+    expected = np.stack([np.stack([reference(p, b) for p in pair]) for pair in a])
+    assert_same(expected, x @ y)
+    assert_same(expected[..., 3], x @ y[:, 3])
+    assert_same(expected.transpose(1, 0, 2, 3), rtch.permute_dims(x, (1, 0, 2, 3)) @ y)
+    assert_same(expected.swapaxes(2, 3), y.T @ x.mT)
+    assert_same(expected[:, :, 4], x[:, :, 4] @ y)
+    turned = rtch.asarray(np.ascontiguousarray(a.swapaxes(2, 3))).mT
+    assert_same(expected, turned @ y)
+    assert_same(np.broadcast_to(expected[1, :1], (4, 11, 21)), rtch.broadcast_to(x[1, 0], (4, 11, 37)) @ y)
+
+
 def test_each_block_starts_at_zero() -> None:
     """Products that cancel inside a block vanish there: a single chain over all of k would keep another rounding."""
     a = np.zeros((1, 512), "float32")

@@ -144,6 +144,32 @@ print(ends, y[1].item())
     assert (done.stdout.strip(), done.stderr) == ("[0, 0, 0, 0, 0, 0] 0.0", "")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="reads the resource usage of a process")
+def test_idle_workers_take_no_time() -> None:
+    """After work, also of several callers, the process takes next to no processor time."""
+    code = """
+import resource, threading, time
+import rtch
+rtch.set_num_threads(4)
+x = rtch.ones((500, 500))
+def work():
+    for _ in range(5):
+        (x @ x + x).sum()
+callers = [threading.Thread(target=work) for _ in range(3)]
+for t in callers: t.start()
+for t in callers: t.join()
+time.sleep(0.1)
+def spent():
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+before = spent()
+time.sleep(0.3)
+print(spent() - before < 0.1)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.stdout.strip(), done.stderr) == ("True", "")
+
+
 def test_set_num_threads_has_bounds() -> None:
     """1 to 256; what is out of them changes nothing."""
     before = rtch.get_num_threads()
