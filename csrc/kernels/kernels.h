@@ -16,6 +16,13 @@
 /* matmul: length of one chain of fused multiply-adds. Changing it changes results. */
 #define RT_MATMUL_KC 256
 
+/* What a sorting network fills up n keys to: a power of two. */
+static inline int64_t rt_sort_room(int64_t n) {
+    int64_t room = 64;
+    while (room < n) room *= 2;
+    return room;
+}
+
 #define RT_MAX_OPERANDS 4
 
 /* An elementwise loop over n elements. ptr[0] and stride[0] belong to the result, the others to the inputs. Any strides
@@ -78,11 +85,26 @@ typedef struct rt_kernels {
     rt_scan_run scan_run[RT_N_OPS][RT_N_DTYPES];
     rt_scan_cols scan_cols[RT_N_OPS][RT_N_DTYPES];
     rt_gemm gemm[RT_N_DTYPES]; /* empty where there is none */
-    /* A row of n items, stride bytes apart: sorted to out (dense), with scratch for n items; */
-    void (*sort[RT_N_DTYPES])(const char *x, int64_t stride, int64_t n, int descending, char *out, char *scratch);
-    /* the positions in sorted order, with scratch for 24 n bytes; */
-    void (*argsort[RT_N_DTYPES])(const char *x, int64_t stride, int64_t n, int descending, int64_t *out, char *scratch);
-    /* where n_x dense items belong in a sorted row: before the first that is not smaller, or, right, after equal ones. */
+    /* Sorting: kernels/sort.c. Keys of n dense items, telling whether there is a -0; and the items of keys; */
+    int (*sort_keys[RT_N_DTYPES])(const char *x, int64_t n, int descending, char *keys);
+    void (*sort_values[RT_N_DTYPES])(const char *keys, int64_t n, int descending, char *out);
+    /* zeros with the signs that x has them with, in its order, among its sorted items; NULL where there is one zero; */
+    void (*sort_zeros[RT_N_DTYPES])(const char *x, int64_t n, int descending, char *out);
+    /* words of items, which stand at first and on in their row; NULL for 64-bit ones; and the positions of words. */
+    void (*sort_words[RT_N_DTYPES])(const char *x, int64_t n, int64_t first, int descending, int64_t *words);
+    void (*sort_positions)(const int64_t *words, int64_t n, int64_t *out);
+    /* The following for keys of 32 bits, and for keys and words of 64. n keys sorted to out; both have room for
+     * rt_sort_room(n), at 64-byte aligned addresses; keys is used up; */
+    void (*sort[2])(char *keys, int64_t n, char *out);
+    /* two sorted runs merged; and how many of the `place` smallest are a's; */
+    void (*merge[2])(const char *a, int64_t n_a, const char *b, int64_t n_b, char *out);
+    int64_t (*merge_path[2])(const char *a, int64_t n_a, const char *b, int64_t n_b, int64_t place);
+    /* how often each value of the byte at shift, xor turn, occurs; and each key, with what stands beside it where index is
+     * not NULL, moved to the next place of its byte. */
+    void (*radix_count[2])(const char *keys, int64_t n, int shift, int turn, int64_t *count);
+    void (*radix_move[2])(const char *keys, const int64_t *index, int64_t n, int shift, int turn, int64_t *place,
+                          char *to_keys, int64_t *to_index);
+    /* Where n_x dense items belong in a sorted row: before the first that is not smaller, or, right, after equal ones. */
     void (*search[RT_N_DTYPES])(const char *sorted, int64_t stride, int64_t n, const char *x, int64_t n_x, int right,
                                 int64_t *out);
     /* p, g, buf may be the only tensors; contiguous, n elements. buf is NULL without momentum. */

@@ -1,183 +1,230 @@
 /* SPDX-License-Identifier: MIT
  *
- * sort.c: sorts one row, and finds places in a sorted one.
+ * sort.c: the steps of sorting a row, and finding places in a sorted one. runtime/sort.c puts them together.
  *
- * A value becomes an unsigned key of its width whose order is the values': a signed integer with its sign bit turned; a
- * float with its sign bit turned, or all bits where it is negative. Every NaN is the largest key and both zeros are one
- * key, so equal values keep their order. Descending, keys are complemented: the order stays stable.
+ * A value becomes a signed key of 32 bits, or of 64 where it has as many, whose order is the values': an integer is
+ * itself, but that the sign bit of a wide unsigned one is turned; of a negative float all bits but the sign are turned.
+ * Every NaN is the largest key and both zeros are one key, so equal values have equal keys. Descending, keys are
+ * complemented. A word is a key of 32 bits above the position of its value: no two are equal, and sorting words
+ * sorts positions, equal values in their order.
  *
- * Short rows are sorted by insertion, others by a radix sort from the lowest byte up, which is stable and skips bytes
- * that all keys share. Keys become values again; where zeros of both signs were sorted, the signs are put back in the
- * order in which the row had them.
+ * Keys and words are sorted by a network (sort_network.h), long rows in chunks that are then merged. Keys of one or two
+ * bytes, and the positions of 64-bit values, are sorted by bytes, from the lowest up, which is stable by itself.
+ *
+ * Sorted keys become values again. A key has lost the sign of a zero: where there were negative ones, zeros are put back
+ * in the order in which the row had them.
  */
 #include "kernels.h"
-#include "simd.h"
+#include "sort_network.h"
 
-#define SHORT 24
-#define PLAIN(u, U) (u)
-#define SIGNED(u, U) ((U)((u) ^ ((U)1 << (8 * sizeof(U) - 1))))
-#define SIGN(U) ((U)((U)1 << (8 * sizeof(U) - 1)))
-/* INF: the bits of infinity. */
-#define FLOATING(u, U, INF)                         \
-    ((U)((u) << 1) > (U)((U)(INF) << 1) ? (U) ~(U)0 \
-     : (U)((u) << 1) == 0               ? SIGN(U)   \
-     : (u) & SIGN(U)                    ? (U) ~(u)  \
-                                        : (U)((u) | SIGN(U)))
-#define FLOAT_32(u, U) FLOATING(u, U, 0x7f800000u)
-#define FLOAT_64(u, U) FLOATING(u, U, 0x7ff0000000000000u)
-#define FROM_PLAIN(k, U) (k)
-#define FROM_SIGNED(k, U) SIGNED(k, U)
-#define FROM_FLOATING(k, U) ((k) == (U) ~(U)0 ? (U)((U) ~(U)0 >> 1) : (k) & SIGN(U) ? (U)((k) ^ SIGN(U)) : (U) ~(k))
-#define FROM_FLOAT_32 FROM_FLOATING
-#define FROM_FLOAT_64 FROM_FLOATING
+/* KEY(u): the key of the bits u of a value. VALUE(k): the bits of a value with the key k. */
+#define SIGN32 0x80000000u
+#define SIGN64 0x8000000000000000u
+#define KEY_NARROW(u) ((int32_t)(u))
+#define VALUE_NARROW(k) (k)
+#define KEY_U32(u) ((int32_t)((u) ^ SIGN32))
+#define VALUE_U32(k) ((uint32_t)(k) ^ SIGN32)
+#define KEY_U64(u) ((int64_t)((u) ^ SIGN64))
+#define VALUE_U64(k) ((uint64_t)(k) ^ SIGN64)
+#define KEY_I64(u) ((int64_t)(u))
+#define VALUE_I64(k) (k)
+#define KEY_F32(u) \
+    (((u) & ~SIGN32) > 0x7f800000u ? INT32_MAX : (int32_t)((u) & SIGN32 ? ((u) == SIGN32 ? 0u : (u) ^ ~SIGN32) : (u)))
+#define VALUE_F32(k) ((uint32_t)(k) ^ ((k) < 0 ? ~SIGN32 : 0u))
+#define KEY_F64(u)                                     \
+    (((u) & ~SIGN64) > 0x7ff0000000000000u ? INT64_MAX \
+                                           : (int64_t)((u) & SIGN64 ? ((u) == SIGN64 ? 0u : (u) ^ ~SIGN64) : (u)))
+#define VALUE_F64(k) ((uint64_t)(k) ^ ((k) < 0 ? ~SIGN64 : 0u))
+#define NO_ZEROS(u) 0
+#define IS_NEGATIVE_ZERO_F32(u) ((u) == SIGN32)
+#define IS_NEGATIVE_ZERO_F64(u) ((u) == SIGN64)
 
-/* Radix sort of keys, and of the indices beside them where index is not NULL. Each pair of buffers is used in turn;
-   gives which one holds the result. */
-#define DEFINE_RADIX(U)                                                                        \
-    static int radix_##U(U *keys[2], int64_t *index[2], int64_t n) {                           \
-        if (n <= SHORT) {                                                                      \
-            U *k = keys[0];                                                                    \
-            for (int64_t i = 1; i < n; i++) {                                                  \
-                const U key = k[i];                                                            \
-                const int64_t from = index[0] ? index[0][i] : 0;                               \
-                int64_t j = i;                                                                 \
-                for (; j > 0 && k[j - 1] > key; j--) {                                         \
-                    k[j] = k[j - 1];                                                           \
-                    if (index[0]) index[0][j] = index[0][j - 1];                               \
-                }                                                                              \
-                k[j] = key;                                                                    \
-                if (index[0]) index[0][j] = from;                                              \
-            }                                                                                  \
-            return 0;                                                                          \
-        }                                                                                      \
-        int64_t count[sizeof(U)][256];                                                         \
-        memset(count, 0, sizeof(count));                                                       \
-        for (int64_t i = 0; i < n; i++)                                                        \
-            for (int d = 0; d < (int)sizeof(U); d++) count[d][keys[0][i] >> (8 * d) & 255]++;  \
-        int at = 0;                                                                            \
-        for (int d = 0; d < (int)sizeof(U); d++) {                                             \
-            int64_t *c = count[d], sum = 0;                                                    \
-            if (c[keys[at][0] >> (8 * d) & 255] == n) continue; /* all keys share this byte */ \
-            for (int b = 0; b < 256; b++) {                                                    \
-                const int64_t many = c[b];                                                     \
-                c[b] = sum;                                                                    \
-                sum += many;                                                                   \
-            }                                                                                  \
-            const U *from = keys[at];                                                          \
-            U *to = keys[!at];                                                                 \
-            if (index[0])                                                                      \
-                for (int64_t i = 0; i < n; i++) {                                              \
-                    const int64_t place = c[from[i] >> (8 * d) & 255]++;                       \
-                    to[place] = from[i];                                                       \
-                    index[!at][place] = index[at][i];                                          \
-                }                                                                              \
-            else                                                                               \
-                for (int64_t i = 0; i < n; i++) to[c[from[i] >> (8 * d) & 255]++] = from[i];   \
-            at = !at;                                                                          \
-        }                                                                                      \
-        return at;                                                                             \
+/* T: what the bits of a value are read as. K: int32_t or int64_t. */
+#define DEFINE_SORT(D, T, K, KEY, VALUE, NEGATIVE_ZERO)                                                          \
+    static int keys_##D(const char *x, int64_t n, int descending, char *keys) {                                  \
+        const K turn = descending ? -1 : 0;                                                                      \
+        const T *restrict from = (const T *)x;                                                                   \
+        K *restrict to = (K *)keys, negative_zeros = 0;                                                          \
+        for (int64_t i = 0; i < n; i++) {                                                                        \
+            const T u = from[i];                                                                                 \
+            negative_zeros |= NEGATIVE_ZERO(u);                                                                  \
+            to[i] = KEY(u) ^ turn;                                                                               \
+        }                                                                                                        \
+        return negative_zeros != 0;                                                                              \
+    }                                                                                                            \
+    static void values_##D(const char *keys, int64_t n, int descending, char *out) {                             \
+        const K turn = descending ? -1 : 0, *restrict from = (const K *)keys;                                    \
+        T *restrict to = (T *)out;                                                                               \
+        for (int64_t i = 0; i < n; i++) {                                                                        \
+            const K k = from[i] ^ turn;                                                                          \
+            to[i] = (T)VALUE(k);                                                                                 \
+        }                                                                                                        \
+    }                                                                                                            \
+    static void search_##D(const char *sorted, int64_t stride, int64_t n, const char *x, int64_t n_x, int right, \
+                           int64_t *out) {                                                                       \
+        for (int64_t i = 0; i < n_x; i++) {                                                                      \
+            const T v = ((const T *)x)[i];                                                                       \
+            const K key = KEY(v);                                                                                \
+            int64_t low = 0, high = n;                                                                           \
+            while (low < high) {                                                                                 \
+                const int64_t middle = low + (high - low) / 2;                                                   \
+                const T u = *(const T *)(sorted + middle * stride);                                              \
+                const K at = KEY(u);                                                                             \
+                if (right ? at <= key : at < key) low = middle + 1;                                              \
+                else high = middle;                                                                              \
+            }                                                                                                    \
+            out[i] = low;                                                                                        \
+        }                                                                                                        \
     }
-DEFINE_RADIX(uint8_t)
-DEFINE_RADIX(uint16_t)
-DEFINE_RADIX(uint32_t)
-DEFINE_RADIX(uint64_t)
+#define DEFINE_WORDS(D, T, KEY)                                                                      \
+    static void words_##D(const char *x, int64_t n, int64_t first, int descending, int64_t *words) { \
+        const int32_t turn = descending ? -1 : 0;                                                    \
+        const T *restrict from = (const T *)x;                                                       \
+        for (int64_t i = 0; i < n; i++) {                                                            \
+            const T u = from[i];                                                                     \
+            words[i] = (int64_t)((uint64_t)(uint32_t)(KEY(u) ^ turn) << 32 | (uint64_t)(first + i)); \
+        }                                                                                            \
+    }
+#define DEFINE_ZEROS(D, T, KEY)                                                  \
+    static void zeros_##D(const char *x, int64_t n, int descending, char *out) { \
+        const T *from = (const T *)x;                                            \
+        T *to = (T *)out;                                                        \
+        int64_t low = 0, high = n; /* the first zero among the sorted */         \
+        while (low < high) {                                                     \
+            const int64_t middle = low + (high - low) / 2;                       \
+            const T u = to[middle];                                              \
+            if (descending ? KEY(u) > 0 : KEY(u) < 0) low = middle + 1;          \
+            else high = middle;                                                  \
+        }                                                                        \
+        for (int64_t i = 0; i < n; i++)                                          \
+            if ((T)(from[i] << 1) == 0) to[low++] = from[i];                     \
+    }
 
-/* IS_FLOAT: zeros of both signs are put back. */
-#define DEFINE_SORT(D, U, TO, IS_FLOAT)                                                                              \
-    static inline void keys_##D(const char *x, int64_t stride, int64_t n, int descending, U *restrict keys) {        \
-        const U turn = descending ? (U) ~(U)0 : 0;                                                                   \
-        if (stride == (int64_t)sizeof(U)) {                                                                          \
-            const U *restrict from = (const U *)x;                                                                   \
-            for (int64_t i = 0; i < n; i++) {                                                                        \
-                const U u = from[i];                                                                                 \
-                keys[i] = (U)(TO(u, U) ^ turn);                                                                      \
-            }                                                                                                        \
-            return;                                                                                                  \
-        }                                                                                                            \
-        for (int64_t i = 0; i < n; i++) {                                                                            \
-            const U u = *(const U *)(x + i * stride);                                                                \
-            keys[i] = (U)(TO(u, U) ^ turn);                                                                          \
-        }                                                                                                            \
-    }                                                                                                                \
-    static void sort_##D(const char *x, int64_t stride, int64_t n, int descending, char *out, char *scratch) {       \
-        U *keys[2] = {(U *)scratch, (U *)out};                                                                       \
-        int64_t *none[2] = {NULL, NULL};                                                                             \
-        const U turn = descending ? (U) ~(U)0 : 0;                                                                   \
-        keys_##D(x, stride, n, descending, keys[0]);                                                                 \
-        const U *restrict sorted = keys[radix_##U(keys, none, n)];                                                   \
-        U *restrict to = (U *)out;                                                                                   \
-        if (sorted == to)                                                                                            \
-            for (int64_t i = 0; i < n; i++) {                                                                        \
-                const U k = (U)(to[i] ^ turn);                                                                       \
-                to[i] = FROM_##TO(k, U);                                                                             \
-            }                                                                                                        \
-        else                                                                                                         \
-            for (int64_t i = 0; i < n; i++) {                                                                        \
-                const U k = (U)(sorted[i] ^ turn);                                                                   \
-                to[i] = FROM_##TO(k, U);                                                                             \
-            }                                                                                                        \
-        if (!IS_FLOAT) return;                                                                                       \
-        int any = 0;                                                                                                 \
-        for (int64_t i = 0; i < n; i++) any |= *(const U *)(x + i * stride) == SIGN(U);                              \
-        if (!any) return;                                                                                            \
-        int64_t low = 0, high = n; /* the first zero among the sorted */                                             \
+/* X(D, CODE, T, K, KEY, VALUE, NEGATIVE_ZERO): bool is u8. */
+#define NARROW(X)                                                         \
+    X(u8, RT_U8, uint8_t, int32_t, KEY_NARROW, VALUE_NARROW, NO_ZEROS)    \
+    X(i8, RT_I8, int8_t, int32_t, KEY_NARROW, VALUE_NARROW, NO_ZEROS)     \
+    X(u16, RT_U16, uint16_t, int32_t, KEY_NARROW, VALUE_NARROW, NO_ZEROS) \
+    X(i16, RT_I16, int16_t, int32_t, KEY_NARROW, VALUE_NARROW, NO_ZEROS)  \
+    X(u32, RT_U32, uint32_t, int32_t, KEY_U32, VALUE_U32, NO_ZEROS)       \
+    X(i32, RT_I32, int32_t, int32_t, KEY_NARROW, VALUE_NARROW, NO_ZEROS)  \
+    X(f32, RT_F32, uint32_t, int32_t, KEY_F32, VALUE_F32, IS_NEGATIVE_ZERO_F32)
+#define WIDE(X)                                                     \
+    X(u64, RT_U64, uint64_t, int64_t, KEY_U64, VALUE_U64, NO_ZEROS) \
+    X(i64, RT_I64, int64_t, int64_t, KEY_I64, VALUE_I64, NO_ZEROS)  \
+    X(f64, RT_F64, uint64_t, int64_t, KEY_F64, VALUE_F64, IS_NEGATIVE_ZERO_F64)
+#define X(D, CODE, T, K, KEY, VALUE, NEGATIVE_ZERO) \
+    DEFINE_SORT(D, T, K, KEY, VALUE, NEGATIVE_ZERO) \
+    DEFINE_WORDS(D, T, KEY)
+NARROW(X)
+#undef X
+#define X(D, CODE, T, K, KEY, VALUE, NEGATIVE_ZERO) DEFINE_SORT(D, T, K, KEY, VALUE, NEGATIVE_ZERO)
+WIDE(X)
+#undef X
+DEFINE_ZEROS(f32, uint32_t, KEY_F32)
+DEFINE_ZEROS(f64, uint64_t, KEY_F64)
+
+static void positions(const int64_t *words, int64_t n, int64_t *out) {
+    for (int64_t i = 0; i < n; i++) out[i] = words[i] & UINT32_MAX;
+}
+
+#define DEFINE_KEYS(NET, K, MOST)                                                                                \
+    static void sort_##NET(char *keys, int64_t n, char *out) {                                                   \
+        const int64_t room = rt_sort_room(n);                                                                    \
+        for (int64_t i = n; i < room; i++) ((K *)keys)[i] = MOST;                                                \
+        network_##NET((K *)keys, room, (K *)out);                                                                \
+    }                                                                                                            \
+    /* Two merges at once, of [0, half) and [half, n): each of them waits for its own loads and comparisons. */  \
+    static void merge_##NET(const char *a_run, int64_t n_a, const char *b_run, int64_t n_b, char *out) {         \
+        const K *restrict a = (const K *)a_run, *restrict b = (const K *)b_run;                                  \
+        K *restrict to = (K *)out;                                                                               \
+        const int64_t half = (n_a + n_b) / 2, cut = merge_path_##NET(a_run, n_a, b_run, n_b, half);              \
+        int64_t i = 0, j = 0, k = cut, l = half - cut, at = 0, left;                                             \
+        const int64_t i_end = cut, j_end = half - cut;                                                           \
+        for (;;) {                                                                                               \
+            left = i_end - i < j_end - j ? i_end - i : j_end - j;                                                \
+            if (n_a - k < left) left = n_a - k;                                                                  \
+            if (n_b - l < left) left = n_b - l;                                                                  \
+            if (left <= 0) break;                                                                                \
+            for (int64_t end = at + left; at < end; at++) {                                                      \
+                const int from_b = b[j] < a[i], from_b2 = b[l] < a[k];                                           \
+                to[at] = from_b ? b[j] : a[i];                                                                   \
+                to[half + at] = from_b2 ? b[l] : a[k];                                                           \
+                j += from_b, i += !from_b, l += from_b2, k += !from_b2;                                          \
+            }                                                                                                    \
+        }                                                                                                        \
+        for (int64_t t = at; t < half; t++) to[t] = j == j_end || (i < i_end && a[i] <= b[j]) ? a[i++] : b[j++]; \
+        for (int64_t t = half + at; t < n_a + n_b; t++)                                                          \
+            to[t] = l == n_b || (k < n_a && a[k] <= b[l]) ? a[k++] : b[l++];                                     \
+    }
+#define DEFINE_MERGE_PATH(NET, K)                                                                                    \
+    /* Of the `place` smallest keys of two sorted runs, how many are a's. */                                         \
+    static int64_t merge_path_##NET(const char *a_run, int64_t n_a, const char *b_run, int64_t n_b, int64_t place) { \
+        const K *a = (const K *)a_run, *b = (const K *)b_run;                                                        \
+        int64_t low = place > n_b ? place - n_b : 0, high = place < n_a ? place : n_a;                               \
         while (low < high) {                                                                                         \
             const int64_t middle = low + (high - low) / 2;                                                           \
-            const U u = to[middle];                                                                                  \
-            if ((U)(TO(u, U) ^ turn) < (U)(SIGN(U) ^ turn)) low = middle + 1;                                        \
+            if (a[middle] <= b[place - middle - 1]) low = middle + 1;                                                \
             else high = middle;                                                                                      \
         }                                                                                                            \
-        for (int64_t i = 0; i < n; i++) {                                                                            \
-            const U u = *(const U *)(x + i * stride);                                                                \
-            if ((U)(u << 1) == 0) to[low++] = u;                                                                     \
-        }                                                                                                            \
-    }                                                                                                                \
-    static void argsort_##D(const char *x, int64_t stride, int64_t n, int descending, int64_t *out, char *scratch) { \
-        int64_t *index[2] = {out, (int64_t *)scratch};                                                               \
-        U *keys[2] = {(U *)(scratch + n * 8), (U *)(scratch + n * 16)};                                              \
-        keys_##D(x, stride, n, descending, keys[0]);                                                                 \
-        for (int64_t i = 0; i < n; i++) out[i] = i;                                                                  \
-        if (radix_##U(keys, index, n)) memcpy(out, index[1], (size_t)n * 8);                                         \
-    }                                                                                                                \
-    static void search_##D(const char *sorted, int64_t stride, int64_t n, const char *x, int64_t n_x, int right,     \
-                           int64_t *out) {                                                                           \
-        for (int64_t i = 0; i < n_x; i++) {                                                                          \
-            const U v = ((const U *)x)[i], key = TO(v, U);                                                           \
-            int64_t low = 0, high = n;                                                                               \
-            while (low < high) {                                                                                     \
-                const int64_t middle = low + (high - low) / 2;                                                       \
-                const U u = *(const U *)(sorted + middle * stride), at = TO(u, U);                                   \
-                if (right ? at <= key : at < key) low = middle + 1;                                                  \
-                else high = middle;                                                                                  \
-            }                                                                                                        \
-            out[i] = low;                                                                                            \
-        }                                                                                                            \
+        return low;                                                                                                  \
     }
-DEFINE_SORT(u8, uint8_t, PLAIN, 0)
-DEFINE_SORT(u16, uint16_t, PLAIN, 0)
-DEFINE_SORT(u32, uint32_t, PLAIN, 0)
-DEFINE_SORT(u64, uint64_t, PLAIN, 0)
-DEFINE_SORT(i8, uint8_t, SIGNED, 0)
-DEFINE_SORT(i16, uint16_t, SIGNED, 0)
-DEFINE_SORT(i32, uint32_t, SIGNED, 0)
-DEFINE_SORT(i64, uint64_t, SIGNED, 0)
-DEFINE_SORT(f32, uint32_t, FLOAT_32, 1)
-DEFINE_SORT(f64, uint64_t, FLOAT_64, 1)
+DEFINE_MERGE_PATH(i32, int32_t)
+DEFINE_MERGE_PATH(i64, int64_t)
+DEFINE_KEYS(i32, int32_t, INT32_MAX)
+DEFINE_KEYS(i64, int64_t, INT64_MAX)
+
+/* The byte at shift of a key, its order as unsigned: turned where it holds the sign. */
+#define BYTE(k, shift, turn) (((k) >> (shift) & 255) ^ (turn))
+/* Four tables, so that equal neighbours do not wait for each other. */
+#define DEFINE_RADIX(NET, K)                                                                                       \
+    static void count_##NET(const char *keys, int64_t n, int shift, int turn, int64_t *count) {                    \
+        const K *k = (const K *)keys;                                                                              \
+        uint32_t part[4][256];                                                                                     \
+        memset(part, 0, sizeof(part));                                                                             \
+        int64_t i = 0;                                                                                             \
+        for (; i + 4 <= n; i += 4)                                                                                 \
+            for (int j = 0; j < 4; j++) part[j][BYTE(k[i + j], shift, turn)]++;                                    \
+        for (; i < n; i++) part[0][BYTE(k[i], shift, turn)]++;                                                     \
+        for (int b = 0; b < 256; b++) count[b] = (int64_t)part[0][b] + part[1][b] + part[2][b] + part[3][b];       \
+    }                                                                                                              \
+    static void move_##NET(const char *keys, const int64_t *index, int64_t n, int shift, int turn, int64_t *place, \
+                           char *to_keys, int64_t *to_index) {                                                     \
+        const K *restrict k = (const K *)keys;                                                                     \
+        K *restrict to = (K *)to_keys;                                                                             \
+        for (int64_t i = 0; i < n; i++) {                                                                          \
+            const int64_t at = place[BYTE(k[i], shift, turn)]++;                                                   \
+            to[at] = k[i];                                                                                         \
+            if (index) to_index[at] = index[i];                                                                    \
+        }                                                                                                          \
+    }
+DEFINE_RADIX(i32, int32_t)
+DEFINE_RADIX(i64, int64_t)
 
 void RT_FN(rt_fill_sort)(rt_kernels *k) {
-#define ENTER(D, CODE)              \
-    k->sort[CODE] = sort_##D;       \
-    k->argsort[CODE] = argsort_##D; \
+#define X(D, CODE, T, K, KEY, VALUE, NEGATIVE_ZERO) \
+    k->sort_keys[CODE] = keys_##D;                  \
+    k->sort_values[CODE] = values_##D;              \
     k->search[CODE] = search_##D;
-    ENTER(u8, RT_BOOL)
-    ENTER(i8, RT_I8)
-    ENTER(i16, RT_I16)
-    ENTER(i32, RT_I32)
-    ENTER(i64, RT_I64)
-    ENTER(u8, RT_U8)
-    ENTER(u16, RT_U16)
-    ENTER(u32, RT_U32)
-    ENTER(u64, RT_U64)
-    ENTER(f32, RT_F32)
-    ENTER(f64, RT_F64)
+    NARROW(X)
+    WIDE(X)
+#undef X
+#define X(D, CODE, T, K, KEY, VALUE, NEGATIVE_ZERO) k->sort_words[CODE] = words_##D;
+    NARROW(X)
+#undef X
+    k->sort_keys[RT_BOOL] = keys_u8;
+    k->sort_values[RT_BOOL] = values_u8;
+    k->sort_words[RT_BOOL] = words_u8;
+    k->search[RT_BOOL] = search_u8;
+    k->sort_zeros[RT_F32] = zeros_f32;
+    k->sort_zeros[RT_F64] = zeros_f64;
+    k->sort_positions = positions;
+#define ENTER(WIDE_, NET)                    \
+    k->sort[WIDE_] = sort_##NET;             \
+    k->merge[WIDE_] = merge_##NET;           \
+    k->merge_path[WIDE_] = merge_path_##NET; \
+    k->radix_count[WIDE_] = count_##NET;     \
+    k->radix_move[WIDE_] = move_##NET;
+    ENTER(0, i32)
+    ENTER(1, i64)
 }

@@ -1,33 +1,238 @@
 /* SPDX-License-Identifier: MIT
- * sort.c: rows, threads and scratch memory around the sorting kernels; nonzero. */
+ *
+ * sort.c: how rows are sorted, with threads and scratch memory around the kernels; nonzero.
+ *
+ *   values of 32 and 64 bits, short rows   keys, in a network
+ *   positions of up to 32 bits             words, in a network
+ *   long rows of these                     in chunks by the network, which are then merged
+ *   values of 8 and 16 bits, long rows     keys, by bytes
+ *   positions of 64 bits                   keys with positions beside them: by insertion, or by bytes
+ *
+ * Threads share the rows; of one long row, its chunks and pieces of its merges. Sorted keys and words are one sequence
+ * however they were cut, and sorting by bytes counts its pieces together, so the cuts change nothing.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime.h"
+#include "telemetry.h"
+
+#define CHUNK(wide) ((wide) ? 65536 : 131072) /* keys that a network sorts faster than runs can be merged */
+#define PIECE 32768                           /* keys of a merge that a thread takes; divides a chunk */
+#define FEW 48                                /* keys that are sorted by insertion */
 
 typedef struct {
     const rt_tensor *a; /* (n_rows..., n), row-major */
     rt_tensor *out;
-    int64_t n, scratch; /* bytes */
+    int64_t n;
     int descending, by_index, status;
 } rt_sorting;
 
+/* One row in the hands of the network. */
+typedef struct {
+    const rt_sorting *s;
+    const char *x;
+    char *out, *from, *to; /* from, to: keys or words */
+    int64_t chunk, run;
+    int wide, negative_zeros;
+} rt_row;
+
+/* Chunks [begin, end) of the row become sorted runs. */
+static void sort_chunks(void *ctx, int64_t begin, int64_t end) {
+    rt_row *r = ctx;
+    const int dtype = r->s->a->dtype, item = 1 << rt_size_log2[dtype], width = r->wide ? 8 : 4;
+    for (int64_t c = begin; c < end; c++) {
+        const int64_t at = c * r->chunk, n = r->s->n - at < r->chunk ? r->s->n - at : r->chunk;
+        char *const keys = r->from + at * width;
+        if (r->s->by_index) rt_k.sort_words[dtype](r->x + at * item, n, at, r->s->descending, (int64_t *)keys);
+        else if (rt_k.sort_keys[dtype](r->x + at * item, n, r->s->descending, keys))
+            __atomic_store_n(&r->negative_zeros, 1, __ATOMIC_RELAXED);
+        rt_k.sort[r->wide](keys, n, r->to + at * width);
+    }
+}
+
+/* Pieces [begin, end) of the runs merged in pairs. */
+static void merge_pieces(void *ctx, int64_t begin, int64_t end) {
+    rt_row *r = ctx;
+    const int width = r->wide ? 8 : 4;
+    for (int64_t p = begin; p < end; p++) {
+        const int64_t at = p * PIECE, until = at + PIECE < r->s->n ? at + PIECE : r->s->n;
+        const int64_t base = at / (2 * r->run) * (2 * r->run), rest = r->s->n - base;
+        const int64_t n_a = rest < r->run ? rest : r->run, n_b = rest - n_a < r->run ? rest - n_a : r->run;
+        const char *a = r->from + base * width, *b = a + n_a * width;
+        const int64_t a_at = rt_k.merge_path[r->wide](a, n_a, b, n_b, at - base), b_at = at - base - a_at;
+        const int64_t a_end = rt_k.merge_path[r->wide](a, n_a, b, n_b, until - base), b_end = until - base - a_end;
+        rt_k.merge[r->wide](a + a_at * width, a_end - a_at, b + b_at * width, b_end - b_at, r->to + at * width);
+    }
+}
+
+static void give_chunks(void *ctx, int64_t begin, int64_t end) {
+    const rt_row *r = ctx;
+    const int dtype = r->s->a->dtype, item = 1 << rt_size_log2[dtype], width = r->wide ? 8 : 4;
+    for (int64_t c = begin; c < end; c++) {
+        const int64_t at = c * r->chunk, n = r->s->n - at < r->chunk ? r->s->n - at : r->chunk;
+        const char *keys = r->from + at * width;
+        if (r->s->by_index) rt_k.sort_positions((const int64_t *)keys, n, (int64_t *)r->out + at);
+        else rt_k.sort_values[dtype](keys, n, r->s->descending, r->out + at * item);
+    }
+}
+
+static void swap(char **a, char **b) {
+    char *const t = *a;
+    *a = *b, *b = t;
+}
+
+static int64_t network_room(int64_t n, int wide) {
+    const int64_t chunk = CHUNK(wide);
+    return n <= chunk ? rt_sort_room(n) : (n + chunk - 1) / chunk * chunk;
+}
+
+static void sort_by_network(const rt_sorting *s, const char *x, char *out, char *scratch) {
+    const int dtype = s->a->dtype, wide = s->by_index || rt_size_log2[dtype] == 3;
+    rt_row r = {s, x, out, scratch, scratch + network_room(s->n, wide) * (wide ? 8 : 4), CHUNK(wide), 0, wide, 0};
+    const int64_t n_chunks = (s->n + r.chunk - 1) / r.chunk;
+    rt_parallel_for(n_chunks, 1, sort_chunks, &r);
+    swap(&r.from, &r.to);
+    for (r.run = r.chunk; r.run < s->n; r.run *= 2) {
+        rt_parallel_for((s->n + PIECE - 1) / PIECE, 1, merge_pieces, &r);
+        swap(&r.from, &r.to);
+    }
+    rt_parallel_for(n_chunks, 1, give_chunks, &r);
+    if (r.negative_zeros) rt_k.sort_zeros[dtype](x, s->n, s->descending, out);
+}
+
+#define MOST_PIECES 64
+
+/* One row sorted by bytes. Each pass over a byte counts in all pieces, then moves: piece p's keys with byte b go after
+ * those with a smaller byte, and after those with byte b in the pieces before. */
+typedef struct rt_radix {
+    const rt_sorting *s;
+    const char *x;
+    char *out, *from, *to;
+    int64_t *index_from, *index_to;                                         /* or NULL */
+    void (*step)(struct rt_radix *r, int64_t piece, int64_t at, int64_t n); /* that runs now, on n keys from at on */
+    int64_t piece, count[MOST_PIECES][256];
+    int wide, log2, shift, turn; /* log2: of the bytes of a key */
+} rt_radix;
+
+static void make_keys(rt_radix *r, int64_t piece, int64_t at, int64_t n) {
+    const int dtype = r->s->a->dtype;
+    (void)piece;
+    rt_k.sort_keys[dtype](r->x + (at << rt_size_log2[dtype]), n, r->s->descending, r->from + (at << r->log2));
+    for (int64_t i = at; r->index_from && i < at + n; i++) r->index_from[i] = i;
+}
+
+static void count_keys(rt_radix *r, int64_t piece, int64_t at, int64_t n) {
+    rt_k.radix_count[r->wide](r->from + (at << r->log2), n, r->shift, r->turn, r->count[piece]);
+}
+
+static void move_keys(rt_radix *r, int64_t piece, int64_t at, int64_t n) {
+    rt_k.radix_move[r->wide](r->from + (at << r->log2), r->index_from ? r->index_from + at : NULL, n, r->shift, r->turn,
+                             r->count[piece], r->to, r->index_to);
+}
+
+static void make_values(rt_radix *r, int64_t piece, int64_t at, int64_t n) {
+    const int dtype = r->s->a->dtype;
+    (void)piece;
+    rt_k.sort_values[dtype](r->from + (at << r->log2), n, r->s->descending, r->out + (at << rt_size_log2[dtype]));
+}
+
+static void each_piece(void *ctx, int64_t begin, int64_t end) {
+    rt_radix *r = ctx;
+    for (int64_t p = begin; p < end; p++) {
+        const int64_t at = p * r->piece, left = r->s->n - at;
+        r->step(r, p, at, left < r->piece ? left : r->piece);
+    }
+}
+
+static void all_pieces(rt_radix *r, int64_t n_pieces, void (*step)(rt_radix *r, int64_t piece, int64_t at, int64_t n)) {
+    r->step = step;
+    rt_parallel_for(n_pieces, 1, each_piece, r);
+}
+
+/* Counts become places; 0 where all keys share the byte. */
+static int place_pieces(rt_radix *r, int64_t n_pieces) {
+    int64_t sum = 0;
+    for (int b = 0; b < 256; b++) {
+        const int64_t before = sum;
+        for (int64_t p = 0; p < n_pieces; p++) {
+            const int64_t many = r->count[p][b];
+            r->count[p][b] = sum;
+            sum += many;
+        }
+        if (sum - before == r->s->n) return 0;
+    }
+    return 1;
+}
+
+/* Values of up to 16 bits, or positions of 64 bits. */
+static void sort_by_bytes(const rt_sorting *s, const char *x, char *out, char *scratch) {
+    const int dtype = s->a->dtype, log2 = rt_size_log2[dtype], wide = log2 == 3, last = (8 << log2) - 8;
+    const int is_signed =
+        log2 >= 2 || (dtype >= RT_I8 && dtype <= RT_I16); /* wider keys are signed whatever the values */
+    rt_radix *r = (rt_radix *)scratch;
+    r->s = s, r->x = x, r->out = out, r->wide = wide, r->log2 = wide ? 3 : 2;
+    r->from = scratch + sizeof(rt_radix), r->to = r->from + (s->n << r->log2);
+    r->index_from = s->by_index ? (int64_t *)out : NULL;
+    r->index_to = s->by_index ? (int64_t *)(r->to + s->n * 8) : NULL;
+    r->piece = (s->n + MOST_PIECES - 1) / MOST_PIECES;
+    if (r->piece < RT_GRAIN_CHEAP) r->piece = RT_GRAIN_CHEAP;
+    const int64_t n_pieces = (s->n + r->piece - 1) / r->piece;
+    all_pieces(r, n_pieces, make_keys);
+    for (r->shift = 0; r->shift <= last; r->shift += 8) {
+        r->turn = is_signed && r->shift == last ? 128 : 0;
+        all_pieces(r, n_pieces, count_keys);
+        if (!place_pieces(r, n_pieces)) continue;
+        all_pieces(r, n_pieces, move_keys);
+        swap(&r->from, &r->to);
+        int64_t *const index = r->index_from;
+        r->index_from = r->index_to, r->index_to = index;
+    }
+    if (!s->by_index) all_pieces(r, n_pieces, make_values);
+    else if (r->index_from != (int64_t *)out) memcpy(out, r->index_from, (size_t)s->n * 8);
+}
+
+/* Positions of a few 64-bit values. */
+static void sort_by_insertion(const rt_sorting *s, const char *x, int64_t *out) {
+    int64_t keys[FEW];
+    rt_k.sort_keys[s->a->dtype](x, s->n, s->descending, (char *)keys);
+    for (int64_t i = 0; i < s->n; i++) {
+        const int64_t key = keys[i];
+        int64_t j = i;
+        for (; j > 0 && keys[j - 1] > key; j--) keys[j] = keys[j - 1], out[j] = out[j - 1];
+        keys[j] = key, out[j] = i;
+    }
+}
+
+static int is_by_bytes(const rt_sorting *s) {
+    const int log2 = rt_size_log2[s->a->dtype];
+    if (s->by_index) return log2 == 3 || s->n > UINT32_MAX;
+    return log2 < 2 && s->n > (log2 ? 2048 : 256);
+}
+
+/* Bytes that sorting a row takes beside the result. */
+static int64_t scratch_of(const rt_sorting *s) {
+    const int wide = s->by_index || rt_size_log2[s->a->dtype] == 3, width = wide ? 8 : 4;
+    if (is_by_bytes(s)) return (int64_t)sizeof(rt_radix) + s->n * (s->by_index ? 24 : 8);
+    return 2 * network_room(s->n, wide) * width;
+}
+
 static void sort_rows(void *ctx, int64_t begin, int64_t end) {
     rt_sorting *s = ctx;
-    const int dtype = s->a->dtype;
-    const int64_t item = rt_itemsize(dtype);
-    char *scratch = malloc((size_t)s->scratch);
+    char *scratch = rt_scratch_alloc(scratch_of(s));
     if (!scratch) {
         __atomic_store_n(&s->status, RT_ERR_ALLOC, __ATOMIC_RELAXED);
         return;
     }
+    const int64_t row_in = s->n * rt_itemsize(s->a->dtype), row_out = s->n * rt_itemsize(s->out->dtype);
     for (int64_t row = begin; row < end; row++) {
-        const char *x = s->a->data + row * s->n * item;
-        if (s->by_index)
-            rt_k.argsort[dtype](x, item, s->n, s->descending, (int64_t *)s->out->data + row * s->n, scratch);
-        else rt_k.sort[dtype](x, item, s->n, s->descending, s->out->data + row * s->n * item, scratch);
+        const char *x = s->a->data + row * row_in;
+        char *out = s->out->data + row * row_out;
+        if (!is_by_bytes(s)) sort_by_network(s, x, out, scratch);
+        else if (s->by_index && s->n <= FEW) sort_by_insertion(s, x, (int64_t *)out);
+        else sort_by_bytes(s, x, out, scratch);
     }
-    free(scratch);
+    rt_scratch_free(scratch);
 }
 
 /* a is row-major with the sorted axis last. */
@@ -35,7 +240,7 @@ static rt_tensor *sort_last(const rt_tensor *a, int descending, int by_index) {
     rt_tensor *out = rt_new(by_index ? RT_I64 : a->dtype, a->ndim, rt_t_shape(a));
     if (!out || out->numel == 0) return out;
     const int64_t n = rt_t_shape(a)[a->ndim - 1];
-    rt_sorting s = {a, out, n, by_index ? n * 24 + 64 : n * rt_itemsize(a->dtype), descending, by_index, RT_OK};
+    rt_sorting s = {a, out, n, descending, by_index, RT_OK};
     rt_parallel_for(a->numel / n, RT_GRAIN_COSTLY / n + 1, sort_rows, &s);
     if (s.status == RT_OK) return out;
     rt_release(out);
@@ -44,7 +249,7 @@ static rt_tensor *sort_last(const rt_tensor *a, int descending, int by_index) {
 
 static rt_tensor *sort_axis(const rt_tensor *a, int axis, int descending, int by_index) {
     if (axis < 0 || axis >= a->ndim) RT_FAIL(RT_ERR_DIMENSION);
-    if (!rt_k.sort[a->dtype]) RT_FAIL(RT_ERR_DTYPE);
+    if (!rt_k.sort_keys[a->dtype]) RT_FAIL(RT_ERR_DTYPE);
     int64_t axes[RT_MAX_NDIM], back[RT_MAX_NDIM];
     int n = 0;
     for (int d = 0; d < a->ndim; d++)

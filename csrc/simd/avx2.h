@@ -29,6 +29,10 @@
 #define v_trunc_f64(a) ((vf64)_mm256_round_pd((__m256d)(a), 11))
 #define v_round_f32(a) ((vf32)_mm256_round_ps((__m256)(a), 8))
 #define v_round_f64(a) ((vf64)_mm256_round_pd((__m256d)(a), 8))
+#define v_min_i32(a, b) ((vi32)_mm256_min_epi32((__m256i)(a), (__m256i)(b)))
+#define v_max_i32(a, b) ((vi32)_mm256_max_epi32((__m256i)(a), (__m256i)(b)))
+#define v_min_i64(a, b) ((vi64)_mm256_blendv_epi8((__m256i)(a), (__m256i)(b), (__m256i)((a) > (b))))
+#define v_max_i64(a, b) ((vi64)_mm256_blendv_epi8((__m256i)(b), (__m256i)(a), (__m256i)((a) > (b))))
 
 #define v_load_16s(p, step)                                                               \
     ((vf32)_mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps((const float *)(p))), \

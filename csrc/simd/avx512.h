@@ -30,6 +30,10 @@
 #define v_trunc_f64(a) ((vf64)_mm512_roundscale_pd((__m512d)(a), 11))
 #define v_round_f32(a) ((vf32)_mm512_roundscale_ps((__m512)(a), 8))
 #define v_round_f64(a) ((vf64)_mm512_roundscale_pd((__m512d)(a), 8))
+#define v_min_i32(a, b) ((vi32)_mm512_min_epi32((__m512i)(a), (__m512i)(b)))
+#define v_max_i32(a, b) ((vi32)_mm512_max_epi32((__m512i)(a), (__m512i)(b)))
+#define v_min_i64(a, b) ((vi64)_mm512_min_epi64((__m512i)(a), (__m512i)(b)))
+#define v_max_i64(a, b) ((vi64)_mm512_max_epi64((__m512i)(a), (__m512i)(b)))
 
 #define v_16_(p, step, i) _mm_loadu_ps((const float *)((p) + (i) * (step)))
 #define v_load_16s(p, step)                                                                                     \

@@ -83,6 +83,11 @@ typedef int64_t v_baseline_i64 __attribute__((vector_size(16)));
     }
 RT_DEFINE_ROUNDING(f32, v_baseline_f32, v_baseline_i32, INT32_MIN, 0x1p23f)
 RT_DEFINE_ROUNDING(f64, v_baseline_f64, v_baseline_i64, INT64_MIN, 0x1p52)
+#define v_min_i32(a, b) v_select_i32((a) > (b), b, a)
+#define v_max_i32(a, b) v_select_i32((a) > (b), a, b)
+#define v_min_i64(a, b) v_select_i64((a) > (b), b, a)
+#define v_max_i64(a, b) v_select_i64((a) > (b), a, b)
+
 static inline v_baseline_f32 v_load_16s(const char *p, int64_t step) {
     v_baseline_f32 x;
     (void)step;

@@ -28,6 +28,10 @@
 #define v_trunc_f64(a) ((vf64)vrndq_f64((float64x2_t)(a)))
 #define v_round_f32(a) ((vf32)vrndnq_f32((float32x4_t)(a)))
 #define v_round_f64(a) ((vf64)vrndnq_f64((float64x2_t)(a)))
+#define v_min_i32(a, b) ((vi32)vminq_s32((int32x4_t)(a), (int32x4_t)(b)))
+#define v_max_i32(a, b) ((vi32)vmaxq_s32((int32x4_t)(a), (int32x4_t)(b)))
+#define v_min_i64(a, b) v_select_i64((a) > (b), b, a)
+#define v_max_i64(a, b) v_select_i64((a) > (b), a, b)
 
 #define v_load_16s(p, step) ((void)(step), (vf32)vld1q_f32((const float *)(p)))
 #define v_zip_lo_32(a, b) ((vf32)vzip1q_f32((float32x4_t)(a), (float32x4_t)(b)))

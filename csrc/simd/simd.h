@@ -10,6 +10,7 @@
  *   v_fma_f32  v_fma_f64   a * b + c, rounded once; exact on every instruction set
  *   v_min_f32  v_min_f64   a < b ? a : b, so that b passes where either is NaN
  *   v_max_f32  v_max_f64   a > b ? a : b, likewise
+ *   v_min_i32  v_min_i64  v_max_i32  v_max_i64   the smaller and the larger
  *   v_any_i32  v_any_i64   whether any lane of a mask is set
  *   v_floor_D v_ceil_D v_trunc_D v_round_D   to a whole float of D; round takes ties to even; a zero keeps its sign
  *   v_low_f64 v_high_f64   the lower or upper half of a vector of float32 as float64
