@@ -111,6 +111,42 @@ def _sqrt() -> Work:
     return work
 
 
+def _sorting(shape: tuple[int, ...], positions: bool) -> Work:
+    if positions:
+        return _elementwise([shape], rtch.argsort, np.argsort, lambda x: x.argsort())
+    return _elementwise([shape], rtch.sort, np.sort, lambda x: x.sort())
+
+
+CASES["sort 1024 x 1024"] = lambda: _sorting((1024, 1024), False)
+CASES["sort 1 M"] = lambda: _sorting((2**20,), False)
+CASES["argsort 1024 x 1024"] = lambda: _sorting((1024, 1024), True)
+CASES["argsort 1 M"] = lambda: _sorting((2**20,), True)
+
+
+def _rows(ours: Callable[..., Any], numpy: Callable[..., Any], torchs: Callable[..., Any]) -> Work:
+    """1,024 rows of a 1024 x 1024 matrix, in random order."""
+    (x,) = _arrays((1024, 1024))
+    index = np.random.default_rng(1).integers(0, 1024, 1024)
+    tx, tindex = rtch.asarray(x), rtch.asarray(index)
+    work: Work = {"rtch": lambda: ours(tx, tindex), "numpy": lambda: numpy(x, index)}
+    if torch is not None:
+        px, pindex = torch.from_numpy(x.copy()), torch.from_numpy(index)
+        work["torch"] = lambda: torchs(px, pindex)
+    return work
+
+
+@case("take 1024 rows")
+def _take() -> Work:
+    return _rows(
+        lambda x, i: rtch.take(x, i, axis=0), lambda x, i: np.take(x, i, axis=0), lambda x, i: x.index_select(0, i)
+    )
+
+
+@case("x[rows], 1024 rows")
+def _rows_by_key() -> Work:
+    return _rows(lambda x, i: x[i], lambda x, i: x[i], lambda x, i: x[i])
+
+
 @case("x * y recorded, 8 floats")
 def _recorded() -> Work:
     x, y = _arrays((8,), (8,))

@@ -296,6 +296,14 @@ static int digest_sorting(uint64_t *h, int dtype) {
     return ok;
 }
 
+/* One row that is sorted in chunks. */
+static int digest_long_sorting(uint64_t *h, int dtype) {
+    rt_tensor *x = input(dtype, 1, 140001, 10);
+    const int ok = x && absorb(h, rt_sort(x, 1, 0)) && absorb(h, rt_argsort(x, 1, 1));
+    if (x) rt_release(x);
+    return ok;
+}
+
 /* Elements read and written by two index tensors, some of them several times. */
 static int digest_gather(uint64_t *h, int dtype) {
     const int64_t axes[2] = {1, 0}, n = 61;
@@ -337,7 +345,7 @@ uint64_t rt_digest(int part) {
     case PERMUTATION: ok = absorb(&h, rt_random_permutation(1009, 12345, 3)); break;
     case SORT:
         for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++)
-            if (rt_k.sort[dtype]) ok = digest_sorting(&h, dtype);
+            if (rt_k.sort_keys[dtype]) ok = digest_sorting(&h, dtype) && digest_long_sorting(&h, dtype);
         break;
     case GATHER:
         for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++) ok = digest_gather(&h, dtype);

@@ -91,6 +91,92 @@ static void test_index_bounds(void) {
     rt_release(x);
 }
 
+/* One index, twice. */
+static rt_tensor *index_twice(int dtype, int64_t value) {
+    const int64_t n = 2;
+    return rt_full(dtype, 1, &n, 0, 0, value);
+}
+
+static void test_hostile_indices(void) {
+    const int64_t beyond[] = {3, -4, INT64_MAX, INT64_MIN, INT64_MIN + 1, 1LL << 62, -(1LL << 62)};
+    const int64_t axis0[2] = {0, 1}, twice[2] = {0, 0}, no_axis[2] = {2, 0}, negative[2] = {-1, 0};
+    rt_tensor *x = counting(RT_F32, 3, 4), *value = counting(RT_F32, 2, 4), *flat = rt_arange(RT_F32, 2, 0, 1, 0, 1);
+    for (int i = 0; i < 7; i++) {
+        rt_tensor *index = index_twice(RT_I64, beyond[i]), *const both[2] = {index, index};
+        CHECK(!rt_take(x, index, 0) && rt_last_status() == RT_ERR_INDEX);
+        CHECK(!rt_index_add(x, 0, index, value) && rt_last_status() == RT_ERR_INDEX);
+        CHECK(!rt_gather(x, 1, axis0, both) && rt_last_status() == RT_ERR_INDEX);
+        CHECK(!rt_gather(x, 2, axis0, both) && rt_last_status() == RT_ERR_INDEX);
+        for (int add = 0; add < 2; add++) {
+            CHECK(rt_scatter(x, 1, axis0, both, value, add) == RT_ERR_INDEX);
+            CHECK(rt_scatter(x, 2, axis0, both, flat, add) == RT_ERR_INDEX);
+        }
+        rt_release(index);
+    }
+    rt_tensor *good = index_twice(RT_I64, 0), *narrow = index_twice(RT_I32, 0),
+              *three = rt_arange(RT_I64, 3, 0, 1, 0, 1);
+    rt_tensor *const both[2] = {good, good}, *const wrong[2] = {good, narrow}, *const uneven[2] = {good, three};
+    CHECK(!rt_gather(x, 2, twice, both) && rt_last_status() == RT_ERR_DIMENSION);
+    CHECK(!rt_gather(x, 2, no_axis, both) && rt_last_status() == RT_ERR_DIMENSION);
+    CHECK(!rt_gather(x, 2, negative, both) && rt_last_status() == RT_ERR_DIMENSION);
+    CHECK(!rt_gather(x, 0, axis0, both) && rt_last_status() == RT_ERR_DIMENSION);
+    CHECK(!rt_gather(x, 3, axis0, both) && rt_last_status() == RT_ERR_DIMENSION);
+    CHECK(!rt_gather(x, 2, axis0, wrong) && rt_last_status() == RT_ERR_DTYPE);
+    CHECK(!rt_gather(x, 2, axis0, uneven) && rt_last_status() == RT_ERR_BROADCAST);
+    CHECK(!rt_take(x, good, 2) && rt_last_status() == RT_ERR_DIMENSION);
+    CHECK(rt_scatter(x, 1, axis0, both, flat, 0) == RT_ERR_BROADCAST);
+    CHECK(rt_scatter(x, 2, axis0, both, value, 0) == RT_ERR_BROADCAST);
+    CHECK(rt_scatter(x, 1, axis0, both, value, 0) == RT_OK && ((float *)rt_data(x))[0] == 4.0f);
+    CHECK(rt_scatter(x, 1, axis0, both, value, 1) == RT_OK && ((float *)rt_data(x))[0] == 8.0f);
+    const int64_t nothing[2] = {0, 4};
+    rt_tensor *empty = rt_empty(RT_F32, 2, nothing);
+    CHECK(!rt_gather(empty, 1, axis0, both) && rt_last_status() == RT_ERR_INDEX);
+    CHECK(!rt_take(empty, good, 0) && rt_last_status() == RT_ERR_INDEX);
+    rt_tensor *const all[7] = {x, value, flat, good, narrow, three, empty};
+    for (int i = 0; i < 7; i++) rt_release(all[i]);
+}
+
+/* Whether element i of a row of numbers may stand before element j. */
+static int may_precede(const rt_tensor *row, int64_t i, int64_t j) {
+    const double a = ((const double *)rt_data(row))[i], b = ((const double *)rt_data(row))[j];
+    return a <= b || b != b;
+}
+
+/* Rows on both sides of every length at which the method changes. */
+static void test_sorting(void) {
+    const int dtypes[] = {RT_BOOL, RT_I8, RT_U16, RT_I32, RT_U32, RT_F32, RT_I64, RT_U64, RT_F64};
+    const int widths[] = {1, 1, 2, 4, 4, 4, 8, 8, 8};
+    const int64_t lengths[] = {1, 2, 48, 49, 64, 65, 257, 2049, 65537, 140001};
+    for (int d = 0; d < 9; d++)
+        for (int l = 0; l < 10; l++) {
+            const int64_t shape[2] = {1, lengths[l]};
+            rt_tensor *random = rt_random_normal(RT_F64, 2, shape, 3, 0, 0, 50), *x = rt_cast(random, dtypes[d]);
+            rt_tensor *sorted = rt_sort(x, 1, 0), *order = rt_argsort(x, 1, 0), *wide = rt_cast(x, RT_F64);
+            rt_tensor *flat = rt_reshape(x, 1, shape + 1), *positions = rt_reshape(order, 1, shape + 1);
+            rt_tensor *taken = rt_take(flat, positions, 0);
+            CHECK(sorted && order && taken);
+            const int64_t *at = (const int64_t *)rt_data(order);
+            int64_t wrong = 0;
+            for (int64_t i = 1; i < lengths[l]; i++) {
+                wrong += !may_precede(wide, at[i - 1], at[i]);
+                wrong += may_precede(wide, at[i], at[i - 1]) && at[i - 1] > at[i]; /* equal ones keep their order */
+            }
+            CHECK(wrong == 0);
+            CHECK(memcmp(rt_data(taken), rt_data(sorted), (size_t)(lengths[l] * widths[d])) == 0);
+            rt_tensor *const all[8] = {random, x, sorted, order, wide, flat, positions, taken};
+            for (int i = 0; i < 8; i++) rt_release(all[i]);
+        }
+    rt_tensor *x = counting(RT_F32, 3, 4), *halves = rt_cast(x, RT_F16), *complex = rt_cast(x, RT_C64);
+    CHECK(!rt_sort(x, 2, 0) && rt_last_status() == RT_ERR_DIMENSION);
+    CHECK(!rt_argsort(x, -1, 0) && rt_last_status() == RT_ERR_DIMENSION);
+    CHECK(!rt_sort(halves, 0, 0) && rt_last_status() == RT_ERR_DTYPE);
+    CHECK(!rt_argsort(complex, 0, 0) && rt_last_status() == RT_ERR_DTYPE);
+    CHECK(!rt_searchsorted(x, x, 0) && rt_last_status() == RT_ERR_DIMENSION);
+    rt_release(x);
+    rt_release(halves);
+    rt_release(complex);
+}
+
 static void test_statuses(void) {
     rt_tensor *x = counting(RT_F32, 3, 4), *y = counting(RT_F32, 2, 4), *b = rt_cast(x, RT_BOOL);
     CHECK(!rt_binary(RT_OP_ADD, x, y) && rt_last_status() == RT_ERR_BROADCAST);
@@ -208,6 +294,8 @@ int main(int argc, char **argv) {
     test_refused_shapes();
     test_views_and_copy_on_write();
     test_index_bounds();
+    test_hostile_indices();
+    test_sorting();
     test_statuses();
     test_fma();
     test_many_callers();

@@ -14,7 +14,7 @@ from rtch._c import failure, lib
 from rtch.creation import asarray, zeros
 from rtch.dtypes import bool_, int64, promote
 from rtch.errors import BroadcastError, DimensionError, DTypeError
-from rtch.manipulation import astype, broadcast_to, permute_dims, reshape
+from rtch.manipulation import as_int64, broadcast_to, permute_dims, reshape
 from rtch.ops.row import F
 from rtch.ops.table import BY_NAME
 from rtch.ranges import arange
@@ -53,7 +53,7 @@ def _index_tensor(item: Any) -> Tensor:
         return made
     if made.size and not made.dtype.is_integer:
         raise DTypeError(f"index: integers or bool are needed; got {made.dtype.name}", dtype=made.dtype)
-    return astype(made, int64)
+    return as_int64(made)
 
 
 def _items(t: Tensor, key: Any) -> list[_Index]:
@@ -162,6 +162,11 @@ def _split(items: list[_Index]) -> tuple[list[_Index], int]:
 
 def get(t: Tensor, key: Any) -> Tensor:
     """``t[key]`` for a key with index tensors or masks; a copy."""
+    if isinstance(key, Tensor) and key.dtype is int64 and t.ndim:  # rows, at once
+        index = snapshot(key)
+        h = lib.rt_gather(t._h, 1, [0], [index._h])
+        if h:
+            return structure(_GATHER, h, (t,), {"axes": [0], "indices": [index]})
     items, before = _split(_items(t, key))
     basic = tuple(
         (None if item.axis is None else slice(None)) if item.index is not None else item.item for item in items
@@ -287,6 +292,17 @@ def scatter_nd(x: Tensor, axes: list[int], indices: list[Tensor], y: Tensor | fl
     return structure(_SCATTER, lib.rt_retain(out._h), (x, value), {"axes": axes, "indices": indices})
 
 
+def gather_nd_last(g: Tensor, shape: tuple[int, ...], axes: list[int], indices: list[Tensor]) -> Tensor:
+    """The gradient of scatter_nd towards y: g at the indices, 0 where a later write came to the element."""
+    numbers = reshape(arange(indices[0].size), indices[0].shape)
+    last = zeros(tuple(shape[axis] for axis in axes), dtype=int64)
+    every = list(range(len(axes)))
+    _scatter_into(last, every, indices, numbers, False)
+    stays = gather_nd(last, every, indices) == numbers
+    n_kept = len(shape) - len(axes)
+    return F.where(reshape(stays, (*stays.shape, *(1,) * n_kept)), gather_nd(g, axes, indices), 0)  # type: ignore[no-any-return]
+
+
 def scatter_nd_add(g: Tensor, shape: tuple[int, ...], axes: list[int], indices: list[Tensor]) -> Tensor:
     """The gradient of gather_nd: zeros of a shape, to which g is added at the indices, in their row-major order."""
     out = zeros(shape, dtype=g.dtype)
@@ -331,6 +347,7 @@ def take_along_axis(x: Tensor, indices: Tensor, /, *, axis: int = -1) -> Tensor:
 
 
 F.gather_nd = gather_nd
+F.gather_nd_last = gather_nd_last
 F.scatter_nd = scatter_nd
 F.scatter_nd_add = scatter_nd_add
 F.read_at = get

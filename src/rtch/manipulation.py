@@ -11,7 +11,7 @@ from typing import Any
 from rtch._c import failure, lib
 from rtch.creation import asarray, shape_of, zeros
 from rtch.device import check_device
-from rtch.dtypes import as_dtype, bool_, int64
+from rtch.dtypes import as_dtype, bool_, int64, uint64
 from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
 from rtch.ops.row import F
 from rtch.ops.table import BY_NAME
@@ -268,7 +268,14 @@ def _indices(where_: str, indices: Any) -> Tensor:
         return made
     if made.size and not made.dtype.is_integer:
         raise DTypeError(f"{where_}: integer indices are needed; got {made.dtype.name}", dtype=made.dtype)
-    return astype(made, int64)
+    return as_int64(made)
+
+
+def as_int64(indices: Tensor) -> Tensor:
+    """Indices as int64. A uint64 beyond its range becomes the largest, which no axis has; cast, it were negative."""
+    if indices.dtype is uint64:
+        indices = F.minimum(indices, 2**63 - 1)
+    return astype(indices, int64)
 
 
 def matmul(x: Tensor, y: Tensor, /) -> Tensor:

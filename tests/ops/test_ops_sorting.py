@@ -48,10 +48,10 @@ def test_any_view_along_any_axis(pair: tuple[rtch.Tensor, np.ndarray], data: st.
     assert_same(np.take_along_axis(a, expected.astype("int64"), axis), rtch.sort(t, axis=axis, descending=descending))
 
 
-@pytest.mark.parametrize("n", [1, 2, 23, 24, 25, 26, 255, 256, 257, 1000, 5000])
+@pytest.mark.parametrize("n", [1, 2, 7, 48, 49, 63, 64, 65, 127, 128, 256, 257, 1000, 2048, 2049])
 @pytest.mark.parametrize("dtype", REAL)
 def test_long_rows(dtype: str, n: int) -> None:
-    """On both sides of the length at which the method changes, with many ties, zeros of both signs and NaN."""
+    """On both sides of the lengths at which the method changes, with many ties, zeros of both signs and NaN."""
     for make in (awkward, lambda d, shape, seed: values(d, shape, seed, -3, 3)):
         a = make(dtype, (3, n), n)
         t = rtch.asarray(a)
@@ -59,6 +59,26 @@ def test_long_rows(dtype: str, n: int) -> None:
             expected = np.array([model(row.tolist(), descending) for row in a])
             assert_same(expected, rtch.argsort(t, descending=descending))
             assert_same(np.take_along_axis(a, expected, -1), rtch.sort(t, descending=descending))
+
+
+@pytest.mark.parametrize("n", [65535, 65537, 131073, 300001])
+@pytest.mark.parametrize(
+    "dtype", ["bool", "int8", "uint16", "int32", "uint32", "float32", "int64", "uint64", "float64"]
+)
+def test_one_long_row_on_any_number_of_threads(dtype: str, n: int) -> None:
+    """A row that threads share: in chunks that are merged, or by bytes. NumPy's stable sort has the same order."""
+    a = awkward(dtype, (n,), n)
+    t, before = rtch.asarray(a), rtch.get_num_threads()
+    up = np.argsort(a, kind="stable")
+    down = n - 1 - np.argsort(a[::-1], kind="stable")[::-1]
+    try:
+        for threads in (1, 2, 5):
+            rtch.set_num_threads(threads)
+            for descending, expected in ((False, up), (True, down)):
+                assert_same(expected, rtch.argsort(t, descending=descending))
+                assert_same(a[expected], rtch.sort(t, descending=descending))
+    finally:
+        rtch.set_num_threads(before)
 
 
 def test_threads_give_the_same() -> None:

@@ -151,6 +151,24 @@ def test_every_integer_dtype_indexes(dtype: str) -> None:
     assert t[rtch.asarray(1, dtype=dtype)].item() == 20
 
 
+@pytest.mark.parametrize("index", [2**63, 2**64 - 1, 2**64 - 3])
+def test_a_large_uint64_is_no_negative_index(index: int) -> None:
+    """Its lower 63 bits, or the number that its bits are as int64, would name a row."""
+    t, hostile = rtch.arange(9.0).reshape(3, 3), rtch.asarray([0, index], dtype="uint64")
+    for read in (
+        lambda: t[hostile],
+        lambda: t[:, hostile],
+        lambda: rtch.take(t, hostile, axis=0),
+        lambda: rtch.take_along_axis(t, rtch.reshape(hostile, (1, 2))),
+        lambda: rtch.index_add(t, hostile, t[:2]),
+    ):
+        with pytest.raises(DimensionError, match="out of range"):
+            read()
+    with pytest.raises(DimensionError, match="out of range for axis 0 of size 3"):
+        t[hostile] = 0.0
+    assert t.tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0], [6.0, 7.0, 8.0]]
+
+
 def test_what_is_refused() -> None:
     """Each with its axis, size and shape; the target stays as it was."""
     t = rtch.zeros((3, 4))
@@ -205,6 +223,8 @@ def test_gradients_to_second_order() -> None:
         (lambda x, y: written(x, y, [2, 0]), (x, y)),
         (lambda x, y: written(x, y[:2], (slice(None), [1, 3])), (x, y)),
         (lambda x, y: written(x, y[:1], mask), (x, y)),
+        (lambda x, y: written(x, rtch.reshape(y, (4, 1)), [1, 1, 0, 1]), (x, y)),  # the last write alone counts
+        (lambda x, y: written(x, y, ([0, 0, 2, 0], [1, 1, 3, 2])), (x, y)),
     ):
         assert gradcheck(f, inputs)
         assert gradgradcheck(f, inputs)

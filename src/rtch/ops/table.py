@@ -715,7 +715,7 @@ _row(
     Rule.ANY,
     "A copy of x in which y stands at several index tensors; what ``x[tensor] = y`` records.",
     lambda g, axes, indices: F.scatter_nd(g, axes, indices, 0),
-    lambda g, axes, indices: F.gather_nd(g, axes, indices),
+    lambda g, x_shape, axes, indices: F.gather_nd_last(g, x_shape, axes, indices),
     detail="The last of several writes to an element stays.",
     inputs=("x", "y"),
 )
