@@ -94,6 +94,27 @@ def _max() -> Work:
     return _elementwise([(1024, 1024)], lambda x: x.max(1), lambda x: x.max(1), lambda x: x.amax(1))
 
 
+@case("argmax 1024 x 1024")
+def _argmax() -> Work:
+    return _elementwise([(1024, 1024)], lambda x: x.argmax(), lambda x: x.argmax(), lambda x: x.argmax())
+
+
+@case("argmax axis 1 1024 x 1024")
+def _argmax_rows() -> Work:
+    return _elementwise([(1024, 1024)], lambda x: x.argmax(1), lambda x: x.argmax(1), lambda x: x.argmax(1))
+
+
+def _running(axis: int) -> Work:
+    def theirs(x: Any) -> Any:
+        return x.cumsum(axis)
+
+    return _elementwise([(1024, 1024)], lambda x: rtch.cumulative_sum(x, axis=axis), theirs, theirs)
+
+
+CASES["cumulative sum axis 1 1024 x 1024"] = lambda: _running(1)
+CASES["cumulative sum axis 0 1024 x 1024"] = lambda: _running(0)
+
+
 @case("tanh 1024 x 1024")
 def _tanh() -> Work:
     return _elementwise([(1024, 1024)], rtch.tanh, np.tanh, lambda x: x.tanh())

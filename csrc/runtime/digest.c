@@ -92,13 +92,32 @@ static rt_tensor *input(int dtype, int64_t rows, int64_t cols, uint64_t key) {
 }
 
 /* The same without NaN, infinities and extremes: what sums and products are run on. */
-static rt_tensor *moderate(int dtype, int64_t rows, int64_t cols, uint64_t key) {
+static rt_tensor *normal(int dtype, int64_t rows, int64_t cols, uint64_t key, double mean, double std) {
     const int64_t shape[2] = {rows, cols};
-    rt_tensor *t = rt_random_normal(RT_F64, 2, shape, key, 0, 0.0, 4.0);
+    rt_tensor *t = rt_random_normal(RT_F64, 2, shape, key, 0, mean, std);
     if (!t) return NULL;
     rt_tensor *cast = rt_cast(t, dtype);
     rt_release(t);
     return cast;
+}
+
+static rt_tensor *moderate(int dtype, int64_t rows, int64_t cols, uint64_t key) {
+    return normal(dtype, rows, cols, key, 0.0, 4.0);
+}
+
+/* What an op reduces: special values where asked for and for bool; for products odd numbers and such near 1, whose
+   products neither vanish nor overflow soon; complex numbers of both parts. */
+static rt_tensor *to_reduce(int op, int dtype, int64_t rows, int64_t cols, int special) {
+    const int product = op == RT_OP_PROD || op == RT_OP_CUMULATIVE_PROD, whole = dtype >= RT_I8 && dtype <= RT_U64;
+    const int numbers = dtype != RT_BOOL && !(special && !product);
+    rt_tensor *x = !numbers || (product && whole) ? input(dtype, rows, cols, 3)
+                   : product                      ? normal(dtype, rows, cols, 5, 1.0, 0.05)
+                                                  : moderate(dtype, rows, cols, 5);
+    rt_tensor *out = x;
+    if (x && product && whole) out = rt_binary_scalar(RT_OP_BITWISE_OR, x, RT_I64, 0, 0, 1, 0);
+    else if (x && numbers && rt_is_complex(dtype)) out = rt_binary_scalar(RT_OP_MULTIPLY, x, RT_C128, 0.8, 0.6, 0, 0);
+    if (x && out != x) rt_release(x);
+    return out;
 }
 
 static rt_tensor *reversed(const rt_tensor *t) {
@@ -118,16 +137,23 @@ static int on_layouts(uint64_t *h, rt_on_one f, int op, const rt_tensor *x) {
     return ok;
 }
 
-static rt_tensor *sum_rows(int op, const rt_tensor *x) {
-    return rt_reduce(op, x, 1, 0);
+/* Along the first axis, along the second, over everything. A scan has no last one and takes the initial value instead. */
+static rt_tensor *reduce_rows(int op, const rt_tensor *x) {
+    const int kind = rt_kind_of(op);
+    if (kind == RT_KIND_SCAN) return rt_scan(op, x, 0, 0);
+    return kind == RT_KIND_ARGREDUCE ? rt_argreduce(op, x, 0, 0) : rt_reduce(op, x, 1, 0);
 }
 
-static rt_tensor *sum_columns(int op, const rt_tensor *x) {
-    return rt_reduce(op, x, 2, 1);
+static rt_tensor *reduce_columns(int op, const rt_tensor *x) {
+    const int kind = rt_kind_of(op);
+    if (kind == RT_KIND_SCAN) return rt_scan(op, x, 1, 0);
+    return kind == RT_KIND_ARGREDUCE ? rt_argreduce(op, x, 1, 1) : rt_reduce(op, x, 2, 1);
 }
 
-static rt_tensor *sum_everything(int op, const rt_tensor *x) {
-    return rt_reduce(op, x, 3, 0);
+static rt_tensor *reduce_everything(int op, const rt_tensor *x) {
+    const int kind = rt_kind_of(op);
+    if (kind == RT_KIND_SCAN) return rt_scan(op, x, 1, 1);
+    return kind == RT_KIND_ARGREDUCE ? rt_argreduce(op, x, -1, 0) : rt_reduce(op, x, 3, 0);
 }
 
 static rt_tensor *with_a_row(int op, const rt_tensor *x) {
@@ -172,15 +198,13 @@ static int digest_op(uint64_t *h, int op, int dtype) {
                          : on_layouts(h, with_a_row, op, x) && on_layouts(h, with_its_reverse, op, x) &&
                                on_layouts(h, with_a_scalar, op, x));
         if (x) rt_release(x);
-    } else if (kind == RT_KIND_REDUCE && rt_k.reduce_run[op == RT_OP_MEAN ? RT_OP_SUM : op][dtype] &&
-               rt_compute_dtype(op, dtype) == dtype) {
+    } else if (kind == RT_KIND_REDUCE || kind == RT_KIND_ARGREDUCE || kind == RT_KIND_SCAN) {
         const int64_t shapes[3][2] = {{61, 131}, {5, 3001}, {2501, 7}};
-        for (int s = 0; ok && s < 3; s++) {
-            const int extremes = op == RT_OP_MAX || op == RT_OP_MIN;
-            rt_tensor *x =
-                extremes && s == 0 ? input(dtype, 61, 131, 3) : moderate(dtype, shapes[s][0], shapes[s][1], 5);
-            ok = x && on_layouts(h, sum_rows, op, x) && on_layouts(h, sum_columns, op, x) &&
-                 on_layouts(h, sum_everything, op, x);
+        for (int s = 0; ok && s < 3 && rt_compute_dtype(op, dtype) != RT_NONE; s++) {
+            const int order = op == RT_OP_MAX || op == RT_OP_MIN || op == RT_OP_ARGMAX || op == RT_OP_ARGMIN;
+            rt_tensor *x = to_reduce(op, dtype, shapes[s][0], shapes[s][1], order && s == 0);
+            ok = x && on_layouts(h, reduce_rows, op, x) && on_layouts(h, reduce_columns, op, x) &&
+                 on_layouts(h, reduce_everything, op, x);
             if (x) rt_release(x);
         }
     } else if (op == RT_OP_MATMUL && rt_compute_dtype(op, dtype) == dtype) {

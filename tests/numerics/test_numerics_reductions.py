@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Sums and means equal, bit for bit, a plain implementation of the tree in docs/numerics.md."""
+"""Reductions and scans equal, bit for bit, a plain implementation of the tree and the chain in docs/numerics.md."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import combinations
 
@@ -28,34 +28,48 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
     rtch.set_num_threads(before)
 
 
-def tree(rows: np.ndarray) -> np.ndarray:
-    """The sum of rows (n, columns) down each column."""
+def times(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The product; of complex numbers by four products in float64, each part rounded once."""
+    if a.dtype.kind != "c":
+        return a * b
+    out = np.empty(a.shape, a.dtype)
+    ar, ai, br, bi = (part.astype("float64") for part in (a.real, a.imag, b.real, b.imag))
+    out.real, out.imag = ar * br - ai * bi, ar * bi + ai * br
+    return out
+
+
+def tree(rows: np.ndarray, join: Callable[..., np.ndarray] = np.add, nothing: int = 0) -> np.ndarray:
+    """The sum (or product) of rows (n, columns) down each column."""
     n, n_cols = rows.shape
     if n == 0:
-        return np.zeros(n_cols, rows.dtype)
-    n_blocks = -(-n // BLOCK)
-    padded = np.full((n_blocks * BLOCK, n_cols), -0.0, rows.dtype)  # x + -0 is x: absent elements are left out
-    padded[:n] = rows
-    blocks = padded.reshape(n_blocks, BLOCK // LANES, LANES, n_cols)
-    lanes = blocks[:, 0]
-    for i in range(1, BLOCK // LANES):
-        lanes = lanes + blocks[:, i]
-    for half in (16, 8, 4, 2, 1):
-        lanes = lanes[:, :half] + lanes[:, half:]
-    joined = list(lanes[:, 0])
+        return np.full(n_cols, nothing, rows.dtype)
+    joined = []
+    for start in range(0, n, BLOCK):
+        block = rows[start : start + BLOCK]
+        lanes = block[:LANES].copy()
+        for i in range(LANES, len(block), LANES):
+            more = block[i : i + LANES]
+            lanes[: len(more)] = join(lanes[: len(more)], more)
+        for half in (16, 8, 4, 2, 1):
+            upper = lanes[half : 2 * half]
+            lanes[: len(upper)] = join(lanes[: len(upper)], upper)
+            lanes = lanes[:half]
+        joined.append(lanes[0])
     while len(joined) > 1:
-        pairs = [joined[i] + joined[i + 1] for i in range(0, len(joined) - 1, 2)]
+        pairs = [join(joined[i], joined[i + 1]) for i in range(0, len(joined) - 1, 2)]
         joined = pairs + joined[len(joined) & ~1 :]
     return joined[0]
 
 
-def reference(a: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-    """The sum over axes; reduced elements in row-major order of those axes."""
+def reference(
+    a: np.ndarray, axes: tuple[int, ...], join: Callable[..., np.ndarray] = np.add, nothing: int = 0
+) -> np.ndarray:
+    """The sum (or product) over axes; reduced elements in row-major order of those axes."""
     kept = [d for d in range(a.ndim) if d not in axes]
     n = int(np.prod([a.shape[d] for d in axes]))
     rows = a.transpose((*axes, *kept)).reshape(n, -1)
     with np.errstate(all="ignore"):
-        return tree(rows).reshape([a.shape[d] for d in kept])
+        return tree(rows, join, nothing).reshape([a.shape[d] for d in kept])
 
 
 def check(t: rtch.Tensor, a: np.ndarray, axes: tuple[int, ...], total: np.ndarray | None = None) -> None:
@@ -165,3 +179,101 @@ def test_max_and_min_of_any_threads(threads: int) -> None:
         for axis in (None, 0, 1):
             np.testing.assert_array_equal(t.max(axis=axis).numpy(), array.max(axis=axis))
             np.testing.assert_array_equal(t.min(axis=axis).numpy(), array.min(axis=axis))
+
+
+SHAPES = [((5000,), (0,)), ((70, 1100), (0,)), ((1100, 70), (0,)), ((40, 3, 33), (0, 2)), ((0, 3), (0,)), ((7, 5), ())]
+
+
+def near_one(dtype: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
+    """Numbers whose products neither vanish nor overflow soon; odd ones where they are integers."""
+    if np.dtype(dtype).kind in "iu":
+        return values(dtype, shape, seed, 0, 100) | np.dtype(dtype).type(1)
+    a = values(dtype, shape, seed, 0.9, 1.1)
+    return (a * np.exp(1j * values("float64", shape, seed + 1)) / abs(a)).astype(dtype) if dtype[0] == "c" else a
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128", "int64", "uint64", "int8", "uint16"])
+def test_products_take_the_tree_of_sums(threads: int, dtype: str) -> None:
+    """Dense and with strides; integers wrap in 64 bits."""
+    wide = {"i": "int64", "u": "uint64"}.get(np.dtype(dtype).kind, dtype)
+    for seed, (shape, axes) in enumerate(SHAPES):
+        a = near_one(dtype, shape, seed)
+        total = reference(a.astype(wide), axes, times, 1)
+        assert_same(total, rtch.prod(rtch.asarray(a), axis=axes))
+        doubled = rtch.asarray(np.repeat(a, 2, axis=-1))[..., ::-2]
+        assert_same(reference(a[..., ::-1].astype(wide), axes, times, 1), rtch.prod(doubled, axis=axes))
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_complex_sums_are_the_tree_of_each_part(threads: int, dtype: str) -> None:
+    """And their mean one division of each."""
+    for seed, (shape, axes) in enumerate(SHAPES):
+        a = values(dtype, shape, seed, -1e3, 1e3)
+        t, total = rtch.asarray(a), np.empty([n for d, n in enumerate(shape) if d not in axes], dtype)
+        total.real, total.imag = reference(a.real, axes), reference(a.imag, axes)
+        assert_same(total, t.sum(axis=axes))
+        count = int(np.prod([shape[d] for d in axes]))
+        with np.errstate(all="ignore"):
+            total.real, total.imag = total.real / a.real.dtype.type(count), total.imag / a.real.dtype.type(count)
+        if count:
+            assert_same(total, t.mean(axis=axes))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "bool"])
+def test_variances_are_two_passes(threads: int, dtype: str) -> None:
+    """The mean, then the squared deviations in the same tree, divided once; the root for std."""
+    for seed, (shape, axes) in enumerate(SHAPES):
+        a = values(dtype, shape, seed, -1e3, 1e3)
+        t = rtch.asarray(a)
+        a = a.astype("float64" if dtype == "float64" else "float32")
+        count = int(np.prod([shape[d] for d in axes]))
+        for correction in (0, 1, 0.5, 10_000):
+            with np.errstate(all="ignore"):
+                mean = reference(a, axes) / a.dtype.type(count)
+                deviations = a - np.expand_dims(mean, axes)
+                divisor = a.dtype.type(max(count - correction, 0))
+                expected = (reference(deviations * deviations, axes) / divisor).astype(a.dtype)
+                root = np.sqrt(expected)
+            assert_same(expected, t.var(axis=axes, correction=correction))
+            assert_same(root, t.std(axis=axes, correction=correction))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128", "int16", "uint64"])
+def test_scans_are_one_chain(threads: int, dtype: str) -> None:
+    """From left to right, large enough for threads to share out the chains; along rows, columns and in between."""
+    wide = {"i": "int64", "u": "uint64"}.get(np.dtype(dtype).kind, dtype)
+    for shape in ((700, 300), (300, 701), (7, 150, 90), (9, 9000), (100_003,)):
+        for name, join, make in (("sum", np.add, values), ("prod", times, near_one)):
+            a = make(dtype, shape, 3)
+            t, a = rtch.asarray(a), a.astype(wide)
+            for axis in range(a.ndim):
+                rows = np.moveaxis(a, axis, 0).copy()
+                for i in range(1, len(rows)):
+                    rows[i] = join(rows[i - 1], rows[i])
+                    if a.ndim == 1 and i > 2000:
+                        break
+                n = 2000 if a.ndim == 1 else len(rows)
+                got = rtch.permute_dims(getattr(rtch, f"cumulative_{name}")(t, axis=axis), _first(axis, a.ndim))
+                assert_same(rows[:n], got[:n])
+
+
+def _first(axis: int, ndim: int) -> tuple[int, ...]:
+    return (axis, *(d for d in range(ndim) if d != axis))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int8", "uint16", "int32", "uint64"])
+def test_positions_of_any_threads(threads: int, dtype: str) -> None:
+    """The first of several equal ones, wherever the searched pieces end; the first NaN; zeros of both signs are equal."""
+    rng = np.random.default_rng(7)
+    for shape in ((200_003,), (501, 1500), (3, 100_000)):
+        a = np.clip(values(dtype, shape, 1), 0, 2).astype(dtype)  # many ties
+        arrays = [a]
+        if dtype[0] == "f":
+            lost = a.copy()
+            lost.flat[rng.integers(0, a.size, 3)] = np.nan
+            arrays += [lost, np.where(rng.random(shape) < 0.5, -0.0, 0.0).astype(dtype), np.full(shape, -np.inf, dtype)]
+        for array in arrays:
+            t = rtch.asarray(array)
+            for axis in (None, 0, -1):
+                assert_same(np.asarray(array.argmax(axis)), t.argmax(axis))
+                assert_same(np.asarray(array.argmin(axis)), t.argmin(axis))

@@ -82,6 +82,30 @@ def test_ties_share_the_gradient_of_max_and_min() -> None:
         assert x.grad.tolist() == [[0.25] * 4, second]
 
 
+@pytest.mark.parametrize("zeros", [[], [1], [0, 4], [0, 1, 2, 3, 4]])
+def test_products_with_zeros_have_their_gradients(zeros: list[int]) -> None:
+    """No division by an element: to second order with none, one, several and nothing but zeros."""
+    a = np.array([[1.5, -0.7, 2.1, 0.4, -1.2], [0.3, 1.1, -2.2, 0.9, 1.7]])
+    a[0, zeros] = 0
+    for f in (
+        lambda x: rtch.prod(x, axis=1),
+        lambda x: rtch.prod(x, axis=(0, 1), keepdims=True),
+        lambda x: rtch.cumulative_prod(x, axis=1),
+        lambda x: rtch.cumulative_prod(x, axis=0, include_initial=True),
+        lambda x: rtch.cumulative_prod(x[0], dtype="float64"),
+    ):
+        both(f, rtch.asarray(a).requires_grad_())
+
+
+def test_std_of_equal_elements_has_no_gradient() -> None:
+    """0, as in PyTorch, where the square root has none; and the correction enters var and std."""
+    x = rtch.asarray([[2.0, 2.0, 2.0], [1.0, 2.0, 4.0]], dtype="float64").requires_grad_()
+    x.std(axis=1, correction=1).sum().backward()
+    assert x.grad is not None
+    assert x.grad.tolist()[0] == [0.0, 0.0, 0.0]
+    both(lambda x: rtch.std(x, axis=1, correction=1) * rtch.var(x, correction=0.5), leaf(BY_NAME["std"], "stepped", (2, 3), 1))
+
+
 def test_relu_has_no_gradient_at_zero() -> None:
     """As in PyTorch, at either zero."""
     x = rtch.asarray([-1.0, -0.0, 0.0, 2.0]).requires_grad_()
