@@ -34,7 +34,8 @@ def widen_bfloat16(bits: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if bits.size > THRESHOLD:
         for axis, size in enumerate(bits.shape):
             if size > 2 * _EDGE:
-                bits = bits.take([*range(_EDGE + 1), *range(size - _EDGE, size)], axis)
+                rows = numpy.moveaxis(bits, axis, 0)
+                bits = numpy.moveaxis(numpy.concatenate([rows[: _EDGE + 1], rows[-_EDGE:]]), 0, axis)
     return numpy.asarray(bits.astype("uint32") << 16).view("float32")
 
 
