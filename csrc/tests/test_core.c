@@ -13,23 +13,8 @@
 
 #include "../base/fma.h"
 #include "../kernels/kernels.h"
+#include "check.h"
 #include "rtch.h"
-
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN 1 /* the thread sanitizer can't follow a fork of a threaded process */
-#else
-#define UNDER_TSAN 0
-#endif
-
-static int failures;
-
-#define CHECK(condition)                                                    \
-    do {                                                                    \
-        if (!(condition)) {                                                 \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            failures++;                                                     \
-        }                                                                   \
-    } while (0)
 
 static rt_tensor *counting(int dtype, int64_t rows, int64_t cols) {
     const int64_t n = rows * cols, shape[2] = {rows, cols};
@@ -300,8 +285,7 @@ int main(int argc, char **argv) {
     test_fma();
     test_many_callers();
     test_snapshots_during_writes();
-    /* qemu-user asserts (cpu == current_cpu) when the child of a fork starts threads. */
-    if (!UNDER_TSAN && !getenv("RTCH_TEST_UNDER_QEMU")) test_fork();
+    if (can_fork_with_threads()) test_fork();
     if (!failures) printf("ok on %s\n", rt_isa());
     return failures != 0;
 }

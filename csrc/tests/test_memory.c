@@ -10,27 +10,7 @@
 
 #include "../runtime/telemetry.h"
 #include "../tensor/dlpack.h"
-
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN 1 /* the thread sanitizer can't follow a fork of a threaded process */
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_TSAN 1
-#endif
-#endif
-#ifndef UNDER_TSAN
-#define UNDER_TSAN 0
-#endif
-
-static int failures;
-
-#define CHECK(condition)                                                    \
-    do {                                                                    \
-        if (!(condition)) {                                                 \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            __atomic_add_fetch(&failures, 1, __ATOMIC_RELAXED);             \
-        }                                                                   \
-    } while (0)
+#include "check.h"
 
 enum { IN_USE, PEAK, CACHED, ALLOCATIONS, HITS, LIMIT, CACHE_LIMIT };
 
@@ -203,7 +183,7 @@ int main(void) {
     test_counts();
     test_foreign();
     test_from_strides();
-    if (!UNDER_TSAN) test_fork();
+    if (can_fork_with_threads()) test_fork();
     if (!failures) printf("ok\n");
     return failures != 0;
 }

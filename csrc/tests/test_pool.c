@@ -15,25 +15,10 @@
 #include <unistd.h>
 
 #include "../runtime/pool.h"
+#include "check.h"
 #include "rtch.h"
 
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN 1 /* the thread sanitizer can't follow a fork of a threaded process */
-#else
-#define UNDER_TSAN 0
-#endif
-
 #define PATIENCE 30.0 /* seconds for what must happen at some time */
-
-static int failures;
-
-#define CHECK(condition)                                                    \
-    do {                                                                    \
-        if (!(condition)) {                                                 \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            __atomic_fetch_add(&failures, 1, __ATOMIC_RELAXED);             \
-        }                                                                   \
-    } while (0)
 
 static double now(void) {
     struct timespec t;
@@ -317,8 +302,8 @@ int main(void) {
     test_numbers_of_workers();
 #endif
     test_idle();
-    if (!UNDER_TSAN) test_forks();
-    if (!UNDER_TSAN) test_exits();
+    if (can_fork_with_threads()) test_forks();
+    if (can_fork_with_threads()) test_exits();
     if (!failures) printf("ok\n");
     return failures != 0;
 }
