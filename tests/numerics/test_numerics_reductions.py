@@ -192,7 +192,9 @@ def near_one(dtype: str, shape: tuple[int, ...], seed: int) -> np.ndarray:
     return (a * np.exp(1j * values("float64", shape, seed + 1)) / abs(a)).astype(dtype) if dtype[0] == "c" else a
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128", "int64", "uint64", "int8", "uint16"])
+@pytest.mark.parametrize(
+    "dtype", ["float32", "float64", "complex64", "complex128", "int64", "uint64", "int8", "uint16"]
+)
 def test_products_take_the_tree_of_sums(threads: int, dtype: str) -> None:
     """Dense and with strides; integers wrap in 64 bits."""
     wide = {"i": "int64", "u": "uint64"}.get(np.dtype(dtype).kind, dtype)
@@ -263,7 +265,7 @@ def _first(axis: int, ndim: int) -> tuple[int, ...]:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int8", "uint16", "int32", "uint64"])
 def test_positions_of_any_threads(threads: int, dtype: str) -> None:
-    """The first of several equal ones, wherever the searched pieces end; the first NaN; zeros of both signs are equal."""
+    """The first of several equal ones, wherever pieces end; the first NaN; zeros of both signs are equal."""
     rng = np.random.default_rng(7)
     for shape in ((200_003,), (501, 1500), (3, 100_000)):
         a = np.clip(values(dtype, shape, 1), 0, 2).astype(dtype)  # many ties

@@ -103,7 +103,8 @@ def test_std_of_equal_elements_has_no_gradient() -> None:
     x.std(axis=1, correction=1).sum().backward()
     assert x.grad is not None
     assert x.grad.tolist()[0] == [0.0, 0.0, 0.0]
-    both(lambda x: rtch.std(x, axis=1, correction=1) * rtch.var(x, correction=0.5), leaf(BY_NAME["std"], "stepped", (2, 3), 1))
+    x = leaf(BY_NAME["std"], "stepped", (2, 3), 1)
+    both(lambda x: rtch.std(x, axis=1, correction=1) * rtch.var(x, correction=0.5), x)
 
 
 def test_relu_has_no_gradient_at_zero() -> None:
