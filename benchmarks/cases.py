@@ -37,9 +37,15 @@ def _arrays(*shapes: tuple[int, ...]) -> list[np.ndarray]:
 
 
 def _elementwise(
-    shapes: list[tuple[int, ...]], ours: Callable[..., Any], numpy: Callable[..., Any], torchs: Callable[..., Any]
+    shapes: list[tuple[int, ...]],
+    ours: Callable[..., Any],
+    numpy: Callable[..., Any],
+    torchs: Callable[..., Any],
+    positive: bool = False,
 ) -> Work:
     arrays = _arrays(*shapes)
+    if positive:
+        arrays = [np.abs(a) for a in arrays]
     tensors = [rtch.asarray(a) for a in arrays]
     work: Work = {"rtch": lambda: ours(*tensors), "numpy": lambda: numpy(*arrays)}
     if torch is not None:
@@ -51,6 +57,17 @@ def _elementwise(
 def _simple(name: str, shapes: list[tuple[int, ...]], call: Callable[..., Any]) -> None:
     """A case whose call reads the same for every library."""
     CASES[name] = lambda: _elementwise(shapes, call, call, call)
+
+
+def _named(name: str, shapes: list[tuple[int, ...]], function: str, positive: bool = False) -> None:
+    """A case of a function that has the same name in every library; of numbers above 0 where asked for."""
+
+    def make() -> Work:
+        return _elementwise(
+            shapes, getattr(rtch, function), getattr(np, function), getattr(torch, function, None), positive
+        )
+
+    CASES[name] = make
 
 
 _simple("x + y, 8 floats", [(8,), (8,)], lambda x, y: x + y)
@@ -115,21 +132,11 @@ CASES["cumulative sum axis 1 1024 x 1024"] = lambda: _running(1)
 CASES["cumulative sum axis 0 1024 x 1024"] = lambda: _running(0)
 
 
-@case("tanh 1024 x 1024")
-def _tanh() -> Work:
-    return _elementwise([(1024, 1024)], rtch.tanh, np.tanh, lambda x: x.tanh())
-
-
-@case("sqrt 1024 x 1024")
-def _sqrt() -> Work:
-    (x,) = _arrays((1024, 1024))
-    x = np.abs(x)
-    ours = rtch.asarray(x)
-    work: Work = {"rtch": lambda: rtch.sqrt(ours), "numpy": lambda: np.sqrt(x)}
-    if torch is not None:
-        peer = torch.from_numpy(x.copy())
-        work["torch"] = lambda: peer.sqrt()
-    return work
+for _name in ("exp", "tanh", "sin"):
+    _named(f"{_name} 1024 x 1024", [(1024, 1024)], _name)
+for _name in ("log", "sqrt"):
+    _named(f"{_name} 1024 x 1024", [(1024, 1024)], _name, positive=True)
+_named("pow 1024 x 1024", [(1024, 1024), (1024, 1024)], "pow", positive=True)
 
 
 def _sorting(shape: tuple[int, ...], positions: bool) -> Work:
