@@ -2,9 +2,9 @@
 """Prints the table of docs/performance.md: `python benchmarks/ratios.py [PART OF A CASE'S NAME]`.
 
 Each library has a process of its own, since threads that one library keeps spinning slow the next one down. The
-processes take turns, round by round, so that a change of the machine's speed meets all of them; before its turn a
-process waits until the threads of the one before have stopped spinning, and makes a call that is not counted. The figure
-is the median over the rounds of the peer's time over ours: above 1 means that rtch is faster.
+processes take turns, round by round, so that a change of the machine's speed meets all of them. Before its turn a
+process waits until the threads of the one before have stopped spinning, and makes a call that is not counted. The
+figure is the median over the rounds of the peer's time over ours: above 1 means that rtch is faster.
 """
 
 from __future__ import annotations

@@ -18,6 +18,10 @@
  * first looks around for a while. Sleepers count themselves before they look at `open` for the last time, and a job is
  * opened before its owner looks at that count (both sequentially consistent), so none is missed. `lock` is only taken
  * around sleep.
+ *
+ * Linux may leave two threads that never sleep for long on one CPU while another stands idle: it was seen for 50 ms at a
+ * time on a machine of two CPUs, which then did the work of one. So a worker that finds itself on the CPU of a job's owner
+ * moves away.
  */
 #include "pool.h"
 
@@ -39,6 +43,7 @@
 #define PIECES 4        /* pieces per participant, which even out threads of uneven speed */
 #define LOOK_NS 100000  /* looking around before sleep */
 #define CROWDED_NS 2000 /* the same with more threads than CPUs, where looking around takes time from those that work */
+#define MOVE_NS 1000000 /* between two moves of a worker to another CPU */
 
 #define TICKET ((uint64_t)1)
 #define TICKETS(state) ((int)((state) & 0xffff))
@@ -60,6 +65,7 @@ typedef struct {
     void *ctx;
     int64_t piece;
     int n_regions;
+    int cpu; /* the owner's, when it opened the job; -1 not known */
     rt_region regions[N_REGIONS];
 } rt_job;
 
@@ -145,6 +151,20 @@ static int help(int root) {
     return 0;
 }
 
+/* A worker leaves the CPU of an owner, where it would only get the time that the owner does not. */
+static void part_from_owners(int64_t *moved) {
+    if (__atomic_load_n(&pool.look_ns, __ATOMIC_RELAXED) == CROWDED_NS) return;
+    const int cpu = rt_cpu();
+    for (uint64_t open = __atomic_load_n(&pool.open, __ATOMIC_ACQUIRE); open; open &= open - 1) {
+        if (__atomic_load_n(&pool.jobs[__builtin_ctzll(open)].cpu, __ATOMIC_RELAXED) != cpu || cpu < 0) continue;
+        const int64_t now = rt_now_ns();
+        if (now - *moved < MOVE_NS) return;
+        *moved = now;
+        rt_leave_cpu(cpu); /* where it can't, the work is done all the same */
+        return;
+    }
+}
+
 static int may_help(int root) {
     for (uint64_t open = LOAD(pool.open); open; open &= open - 1)
         if (wanted(__atomic_load_n(&pool.jobs[__builtin_ctzll(open)].state, __ATOMIC_RELAXED), root)) return 1;
@@ -166,11 +186,13 @@ static int sleep_until_open(void) {
 RT_THREAD_FN(worker, arg) {
     (void)arg;
     rt_fenv_enter(); /* for good: this thread runs nothing else */
+    int64_t moved = 0;
     do {
         rt_look look = {0};
         ADD(pool.n_looking, 1);
         while (!__atomic_load_n(&pool.open, __ATOMIC_RELAXED) && look_on(&look)) continue;
         ADD(pool.n_looking, -1);
+        part_from_owners(&moved);
     } while (help(ANY_ROOT) || sleep_until_open());
     return 0;
 }
@@ -235,6 +257,7 @@ void rt_parallel_for(int64_t n, int64_t grain, rt_range_fn fn, void *ctx) {
 
     rt_job *job = &pool.jobs[slot];
     job->fn = fn, job->ctx = ctx;
+    __atomic_store_n(&job->cpu, rt_cpu(), __ATOMIC_RELAXED);
     job->n_regions = n_parts < N_REGIONS ? n_parts : N_REGIONS;
     job->piece = grain * (n_grains > PIECES * n_parts ? n_grains / (PIECES * n_parts) : 1);
     int64_t at = 0;

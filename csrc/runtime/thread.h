@@ -37,6 +37,9 @@ static inline int rt_start_thread(unsigned(__stdcall *fn)(void *), void *arg) {
 }
 #define RT_THREAD_FN(name, arg) static unsigned __stdcall name(void *arg)
 
+#define rt_cpu() (-1)
+#define rt_leave_cpu(cpu) ((void)(cpu), 0)
+
 /* A function that gets a thread's value when the thread ends. */
 typedef DWORD rt_exit_key;
 #define RT_EXIT_FN WINAPI
@@ -82,6 +85,30 @@ static inline int rt_start_thread(void *(*fn)(void *), void *arg) {
     return 0;
 }
 #define RT_THREAD_FN(name, arg) static void *name(void *arg)
+
+/* The CPU that the calling thread runs on, a hint; -1 where that is not known. */
+static inline int rt_cpu(void) {
+#if defined(__linux__)
+    return sched_getcpu();
+#else
+    return -1;
+#endif
+}
+
+/* Moves the calling thread to another CPU that its affinity allows, and leaves that as it is; false where it can't. */
+static inline int rt_leave_cpu(int cpu) {
+#if defined(__linux__)
+    cpu_set_t allowed, others;
+    if (cpu < 0 || cpu >= CPU_SETSIZE || sched_getaffinity(0, sizeof(allowed), &allowed) != 0) return 0;
+    others = allowed;
+    CPU_CLR(cpu, &others);
+    if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof(others), &others) != 0) return 0;
+    return sched_setaffinity(0, sizeof(allowed), &allowed) == 0;
+#else
+    (void)cpu;
+    return 0;
+#endif
+}
 
 /* A function that gets a thread's value when the thread ends. */
 typedef pthread_key_t rt_exit_key;

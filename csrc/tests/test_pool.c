@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../runtime/pool.h"
+#include "../runtime/thread.h"
 #include "check.h"
 #include "rtch.h"
 
@@ -228,6 +229,34 @@ static void test_numbers_of_workers(void) {
 }
 #endif
 
+#if defined(__linux__)
+static void *leave_a_cpu(void *arg) {
+    cpu_set_t all, one, after;
+    (void)arg;
+    CHECK(sched_getaffinity(0, sizeof(all), &all) == 0);
+    for (int i = 0; i < 100; i++) {
+        const int cpu = rt_cpu();
+        CPU_ZERO(&one);
+        CPU_SET(cpu, &one);
+        CHECK(sched_setaffinity(0, sizeof(one), &one) == 0);
+        CHECK(!rt_leave_cpu(cpu)); /* there is no other one */
+        CHECK(sched_getaffinity(0, sizeof(after), &after) == 0 && CPU_EQUAL(&after, &one));
+        CHECK(rt_cpu() == cpu && !rt_leave_cpu(-1) && !rt_leave_cpu(CPU_SETSIZE));
+        CHECK(sched_setaffinity(0, sizeof(all), &all) == 0);
+        if (CPU_COUNT(&all) > 1) CHECK(rt_leave_cpu(cpu));
+        CHECK(sched_getaffinity(0, sizeof(after), &after) == 0 && CPU_EQUAL(&after, &all));
+    }
+    return NULL;
+}
+
+/* In a thread of its own, whose affinity ends with it. */
+static void test_leaving_a_cpu(void) {
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, leave_a_cpu, NULL) == 0);
+    pthread_join(thread, NULL);
+}
+#endif
+
 static double cpu_time(void) {
     struct rusage r;
     getrusage(RUSAGE_SELF, &r);
@@ -300,6 +329,7 @@ int main(void) {
     test_a_changing_number();
 #if defined(__linux__)
     test_numbers_of_workers();
+    test_leaving_a_cpu();
 #endif
     test_idle();
     if (can_fork_with_threads()) test_forks();
