@@ -112,9 +112,10 @@ def _of_mask(t: Tensor, mask: Tensor, axis: int) -> list[Tensor]:
     if mask.ndim == 0:
         return [zeros((int(bool(mask)),), dtype=int64)]
     covered = t.shape[axis : axis + mask.ndim]
-    if mask.shape != covered:
+    if any(size not in (0, n) for size, n in zip(mask.shape, covered, strict=True)):
         raise DimensionError(
-            f"index: a mask must have the shape of the axes it covers; got {list(mask.shape)} for {list(covered)}",
+            "index: a mask must have the shape of the axes it covers, or size 0 there; "
+            f"got {list(mask.shape)} for {list(covered)}",
             axis=axis,
             shape=t.shape,
         )

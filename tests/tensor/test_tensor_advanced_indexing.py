@@ -178,7 +178,7 @@ def test_what_is_refused() -> None:
         (
             rtch.ones(2, dtype="bool"),
             DimensionError,
-            r"^index: a mask must have the shape of the axes it covers; got \[2\]",
+            r"^index: a mask must have the shape of the axes it covers, or size 0 there; got \[2\]",
         ),
         (rtch.ones((3, 4, 1), dtype="bool"), DimensionError, r"^index: at most 2 indices are taken; got 3"),
         (([0], [0], [0]), DimensionError, r"^index: at most 2 indices are taken"),
