@@ -2,8 +2,10 @@
 """Memory exchanged with other libraries through DLPack, by C headers: `from_dlpack` and `Tensor.__dlpack__` wrap it.
 
 What we hand out is read-only to its consumer: a tensor is a value that others may share. A consumer that can't be told
-so (it asked for a capsule of the legacy form) gets a copy. What we take in is copied, unless `copy=False` asks for the
-producer's memory, which is then read-only for us: our first write gives the tensor memory of its own.
+so (it asked for a capsule of the legacy form) gets a copy. With copy=False it gets one of DLPack 1.0 all the same: the
+standard lets the producer choose, and who can't read that form refuses it by its name. What we take in is copied,
+unless `copy=False` asks for the producer's memory, which is then read-only for us: our first write gives the tensor
+memory of its own.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from rtch.errors import (
     DTypeError,
     InvalidLayoutError,
     LayoutError,
+    NoDLPackError,
     TorchError,
 )
 
@@ -52,18 +55,13 @@ def export_capsule(h: Any, stream: Any, max_version: Any, dl_device: Any, copy: 
     """A capsule over the memory of the C header h.
 
     Raises:
-        DLPackError: another device, a stream, or copy=False where the consumer can't be told that memory is read-only.
+        DLPackError: another device, or a stream.
     """
     if stream is not None:
         raise DLPackError(f"__dlpack__: the CPU has no streams; got stream={stream!r:.80}")
     if dl_device is not None and not is_cpu(dl_device):
         raise DLPackError(f"__dlpack__: tensors are on the CPU, {CPU}; got {dl_device!r:.80}")
-    versioned = max_version is not None and tuple(max_version) >= VERSION
-    if not versioned and copy is False:
-        raise DLPackError(
-            "__dlpack__: a capsule that can say read-only is needed for copy=False; "
-            f"ask for max_version=(1, 0); got {max_version!r:.80}"
-        )
+    versioned = copy is False or (max_version is not None and tuple(max_version) >= VERSION)
     copied = bool(copy) or not versioned
     shared = lib.rt_copy(h) if copied else h
     managed = lib.rt_dlpack_export(shared, versioned, copied) if shared else None
@@ -91,12 +89,13 @@ def import_header(x: Any, device: Any, copy: bool | None) -> Any:
     """A C header over the memory of an object that speaks DLPack, or over a copy of it unless copy is False.
 
     Raises:
-        ArgumentError: the object does not speak DLPack, or its capsule was consumed.
+        NoDLPackError: the object does not speak DLPack.
+        ArgumentError: its capsule was consumed.
         DLPackError: memory of another device or version, or that would have to be copied.
         DTypeError, DimensionError, LayoutError: a dtype, shape or address that rtch can't use.
     """
     if not hasattr(x, "__dlpack__") or not hasattr(x, "__dlpack_device__"):
-        raise ArgumentError(f"from_dlpack: an object with __dlpack__ is needed; got {type(x).__name__}", argument=x)
+        raise NoDLPackError(f"from_dlpack: an object with __dlpack__ is needed; got {type(x).__name__}", argument=x)
     if device is not None and not is_cpu(device):
         raise DLPackError(f"from_dlpack: tensors are on the CPU; got device={device!r:.80}")
     found = x.__dlpack_device__()

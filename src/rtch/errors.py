@@ -12,7 +12,8 @@ Each class is also the builtin that a user would catch, and carries its facts as
     ├── DimensionError (IndexError)               axis, ndim, shape
     ├── DTypeError (TypeError)                    dtype
     ├── ArgumentError (ValueError)                argument
-    │   └── ConversionError (TypeError)           shape
+    │   ├── ConversionError (TypeError)           shape
+    │   └── NoDLPackError (AttributeError)
     ├── AllocationError (MemoryError)             nbytes
     ├── DLPackError (BufferError)
     ├── AutogradError (RuntimeError)
@@ -107,6 +108,10 @@ class ArgumentError(TorchError, ValueError):
 
 class ConversionError(ArgumentError, TypeError):
     """A tensor of several elements, or of none, where one Python number is needed."""
+
+
+class NoDLPackError(ArgumentError, AttributeError):
+    """An object that does not speak DLPack."""
 
 
 class AllocationError(TorchError, MemoryError):
