@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from rtch._c import failure, lib
 from rtch.creation import asarray, ones, zeros
-from rtch.dtypes import bool_, int64
+from rtch.dtypes import bool_, int64, with_python_scalar
 from rtch.errors import ArgumentError, DimensionError
 from rtch.indexing import take_along_axis
 from rtch.manipulation import astype, concat, reshape, take
@@ -53,13 +53,13 @@ def sort(x: Tensor, /, *, axis: int = -1, descending: bool = False, stable: bool
 
 
 def searchsorted(
-    x1: Tensor, x2: Tensor, /, *, side: Literal["left", "right"] = "left", sorter: Tensor | None = None
+    x1: Tensor, x2: Tensor | float, /, *, side: Literal["left", "right"] = "left", sorter: Tensor | None = None
 ) -> Tensor:
     """Where elements of x2 belong in the sorted x1, so that it stays sorted.
 
     Args:
         x1: (n,), ascending; or in any order with `sorter`.
-        x2: any shape; the result has it.
+        x2: any shape; the result has it. A Python number counts as a 0-d tensor.
         side: before ("left") or after ("right") equal elements.
         sorter: (n,) integers that put x1 in order, such as `argsort` gives.
 
@@ -68,7 +68,10 @@ def searchsorted(
         DimensionError: x1 does not have one dimension.
         DTypeError: complex, or dtypes that have none together.
     """
-    need_tensors("searchsorted", x1, x2)
+    need_tensors("searchsorted", x1)
+    if isinstance(x2, (bool, int, float, complex)):
+        x2 = asarray(x2, dtype=with_python_scalar(x1.dtype, x2))
+    need_tensors("searchsorted", x2)
     if side not in ("left", "right"):
         raise ArgumentError(f"searchsorted: side must be 'left' or 'right'; got {side!r:.80}", argument=side)
     if x1.ndim != 1:

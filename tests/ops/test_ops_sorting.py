@@ -111,6 +111,19 @@ def test_searchsorted(pair: tuple[rtch.Tensor, np.ndarray], data: st.DataObject)
         assert_same(expected, rtch.searchsorted(rtch.asarray(row), t, side=side, sorter=rtch.asarray(order)))
 
 
+def test_searchsorted_of_scalars() -> None:
+    """A Python number counts as a 0-d tensor of the dtype that it takes beside x1."""
+    x = rtch.asarray([1, 2, 2, 3])
+    for value, left, right in ((2, 1, 3), (2.5, 3, 3), (True, 0, 1), (-1, 0, 0)):
+        for side, place in (("left", left), ("right", right)):
+            found = rtch.searchsorted(x, value, side=side)
+            assert (found.item(), found.shape, found.dtype) == (place, (), rtch.int64)
+    assert rtch.searchsorted(rtch.asarray([0.1], dtype="float32"), 0.1).item() == 0
+    for wrong in ("2", None, 1j):
+        with pytest.raises(DTypeError, match=r"^searchsorted: "):
+            rtch.searchsorted(x, wrong)
+
+
 @given(pairs(tuple(DTYPES), max_side=5))
 @settings(max_examples=100)
 def test_nonzero(pair: tuple[rtch.Tensor, np.ndarray]) -> None:
