@@ -12,12 +12,14 @@ from rtch.dlpack import import_header, is_cpu
 from rtch.dtypes import (
     DType,
     as_dtype,
+    as_float,
     bool_,
     check_bounds,
     complex128,
     float32,
     float64,
     int64,
+    nearest32,
     of_python_scalar,
     result_dtype,
     uint64,
@@ -27,6 +29,7 @@ from rtch.ops.row import F
 from rtch.tensor import Tensor, need_tensors, scalar_numbers, snapshot, wrap
 
 _SCALARS = (bool, int, float, complex)
+_NESTED = (list, tuple, range)
 
 
 def shape_of(where: str, shape: Any) -> tuple[int, ...]:
@@ -41,7 +44,7 @@ def shape_of(where: str, shape: Any) -> tuple[int, ...]:
 
 
 def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | None = None) -> Tensor:
-    """A tensor with the values of a scalar, nested lists, a NumPy array, another tensor, or any object with a buffer.
+    """A tensor with the values of a scalar, nested lists or ranges, an array, a tensor, or any object with a buffer.
 
     Python floats give float32 and integers int64 unless dtype says otherwise; an array or buffer keeps its dtype.
     Memory that is not rtch's is copied, unless copy is False: see `from_dlpack`. A tensor comes back as it is where
@@ -67,7 +70,7 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
         return _from_numpy(obj, wanted)
     if isinstance(obj, _SCALARS):
         return _filled("asarray", (), obj, wanted or of_python_scalar(obj))
-    if not isinstance(obj, (list, tuple)):
+    if not isinstance(obj, _NESTED):
         return _from_numpy(_buffer(obj), wanted)
     shape = _nested_shape(obj)
     flat: list[Any] = []
@@ -112,7 +115,8 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: bool | None = None) -> T
         copy: False for the same memory; True and None copy.
 
     Raises:
-        ArgumentError: x does not speak DLPack, or its capsule was consumed before.
+        NoDLPackError: x does not speak DLPack. It is an AttributeError.
+        ArgumentError: its capsule was consumed before.
         DLPackError: memory of another device or a later DLPack. It is a BufferError.
         DTypeError, DimensionError, LayoutError: a dtype, shape or address that rtch can't use.
     """
@@ -154,20 +158,9 @@ def scalar_of(value: Any, where: str = "asarray") -> Any:
     raise ArgumentError(f"{where}: numbers are needed; got {got}", argument=value)
 
 
-def _nearest32(value: float) -> float:
-    """The float32 nearest to a Python integer, which a float64 on the way could miss by rounding twice."""
-    if not isinstance(value, int) or value.bit_length() <= 53:  # a float64 holds it
-        return value
-    spare = value.bit_length() - 24
-    high, rest = divmod(abs(value), 1 << spare)
-    half = 1 << spare - 1
-    high += rest > half or (rest == half and high & 1)
-    return float(high << spare) if value > 0 else -float(high << spare)
-
-
 def _nested_shape(obj: Any) -> tuple[int, ...]:
     shape: list[int] = []
-    while isinstance(obj, (list, tuple)):
+    while isinstance(obj, _NESTED):
         shape.append(len(obj))
         if len(shape) > 32:
             raise ArgumentError("asarray: at most 32 dimensions; got more", argument=len(shape))
@@ -179,14 +172,14 @@ def _nested_shape(obj: Any) -> tuple[int, ...]:
 
 def _flatten(obj: Any, shape: tuple[int, ...], depth: int, flat: list[Any]) -> None:
     if depth == len(shape):
-        if isinstance(obj, (list, tuple)):
+        if isinstance(obj, _NESTED):
             raise ArgumentError(
                 f"asarray: nested lists must be rectangular; got a list at depth {depth} where a number was due",
                 argument=shape,
             )
         flat.append(obj)
         return
-    if not isinstance(obj, (list, tuple)) or len(obj) != shape[depth]:
+    if not isinstance(obj, _NESTED) or len(obj) != shape[depth]:
         raise ArgumentError(
             f"asarray: nested lists must be rectangular; got {type(obj).__name__} at depth {depth} where "
             f"{shape[depth]} items were due",
@@ -219,7 +212,7 @@ def _from_flat(flat: list[Any], shape: tuple[int, ...], dtype: DType) -> Tensor:
     elif any(isinstance(v, complex) for v in flat) and not dtype.is_complex:
         raise DTypeError(f"asarray: a complex number does not fit in {dtype.name}; take its real part", dtype=dtype)
     else:
-        nearest = _nearest32 if dtype.itemsize <= 4 or (dtype.itemsize == 8 and dtype.is_complex) else float
+        nearest = nearest32 if dtype.itemsize <= 4 or (dtype.itemsize == 8 and dtype.is_complex) else float
         made = complex128 if dtype.is_complex else float64
         try:
             if dtype.is_complex:
@@ -290,10 +283,7 @@ def _filled(where: str, shape: tuple[int, ...], value: Any, dtype: DType) -> Ten
             raise DTypeError(f"{where}: a complex number does not fit in {dtype.name}; got {value}", dtype=dtype)
         f, g = value.real, value.imag
     else:
-        try:
-            f = float(_nearest32(value) if dtype.real.itemsize <= 4 else value)
-        except OverflowError as error:
-            raise ArgumentError(f"{where}: an integer too large for a float; got {value}", argument=value) from error
+        f = as_float(where, value, dtype)
     return wrap(checked(where, lib.rt_full(dtype.code, len(shape), shape, f, g, i), shape))
 
 

@@ -175,6 +175,29 @@ def with_python_scalar(dtype: DType, scalar: object) -> DType:
     return dtype if dtype.kind == "f" else float32
 
 
+def nearest32(value: float) -> float:
+    """The float32 nearest to a Python integer, which a float64 on the way could miss by rounding twice."""
+    if not isinstance(value, int) or value.bit_length() <= 53:  # a float64 holds it
+        return value
+    spare = value.bit_length() - 24
+    high, rest = divmod(abs(value), 1 << spare)
+    half = 1 << spare - 1
+    high += rest > half or (rest == half and high & 1)
+    return float(high << spare) if value > 0 else -float(high << spare)
+
+
+def as_float(where: str, value: float, dtype: DType) -> float:
+    """A Python number as a floating or complex dtype takes it, rounded once.
+
+    Raises:
+        ArgumentError: an integer beyond the largest float.
+    """
+    try:
+        return float(nearest32(value) if dtype.real.itemsize <= 4 else value)
+    except OverflowError as error:
+        raise ArgumentError(f"{where}: an integer too large for a float; got {value}", argument=value) from error
+
+
 def bounds(dtype: DType) -> tuple[int, int]:
     """Smallest and largest value of an integer dtype."""
     if dtype.kind == "u":

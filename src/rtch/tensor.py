@@ -26,6 +26,7 @@ from rtch.dtypes import (
     BY_CODE,
     DType,
     as_dtype,
+    as_float,
     bfloat16,
     bool_,
     check_bounds,
@@ -278,7 +279,8 @@ def _with_scalar(op: Op, t: Tensor, scalar: Any, swap: bool) -> Tensor:
     if type(scalar) is float:
         h = lib.rt_binary_scalar(op.id, t._h, _FLOAT64, scalar, 0.0, 0, swap)
     else:
-        kind, f, g, i = scalar_numbers(op.name, scalar if isinstance(scalar, _SCALARS) else _numpy_scalar(op, scalar))
+        number = scalar if isinstance(scalar, _SCALARS) else _numpy_scalar(op, scalar)
+        kind, f, g, i = scalar_numbers(op.name, number, t)
         h = lib.rt_binary_scalar(op.id, t._h, kind, f, g, i, swap)
     if not h:
         if lib.rt_last_status() == lib.RT_ERR_ARGUMENT:
@@ -290,11 +292,11 @@ def _with_scalar(op: Op, t: Tensor, scalar: Any, swap: bool) -> Tensor:
     return out
 
 
-def scalar_numbers(where_: str, value: Any) -> tuple[int, float, float, int]:
-    """A Python scalar as the C core takes it: its kind, real and imaginary part, integer.
+def scalar_numbers(where_: str, value: Any, beside: Tensor | None = None) -> tuple[int, float, float, int]:
+    """A Python scalar as the C core takes it beside a tensor: its kind, real and imaginary part, integer.
 
     Raises:
-        ArgumentError: an integer that neither int64 nor uint64 holds.
+        ArgumentError: an integer that neither int64 nor uint64 holds, beside no floating tensor.
     """
     if isinstance(value, bool):
         return _BOOL, 0.0, 0.0, value
@@ -302,6 +304,8 @@ def scalar_numbers(where_: str, value: Any) -> tuple[int, float, float, int]:
         if -(2**63) <= value < 2**63:
             return _INT64, 0.0, 0.0, value
         if value < 0 or value >= 2**64:
+            if beside is not None and beside.dtype.kind in "fc":
+                return _FLOAT64, as_float(where_, value, beside.dtype), 0.0, 0
             raise ArgumentError(f"{where_}: an integer of 64 bits is needed; got {value}", argument=value)
         return _UINT64, 0.0, 0.0, value - 2**64
     if isinstance(value, complex):
@@ -870,11 +874,12 @@ class Tensor:
         copy: bool | None = None,
     ) -> Any:
         """A DLPack capsule over the same memory, read-only; a copy where copy is True or max_version is below (1, 0),
-        whose capsules can't say read-only. Writing to the tensor later gives the tensor new memory.
+        whose capsules can't say read-only. With copy=False the capsule is of version (1, 0) whatever max_version is.
+        Writing to the tensor later gives the tensor new memory.
 
         Raises:
             AutogradError: the tensor requires grad; call `detach()` first.
-            DLPackError: another device, a stream, or copy=False with max_version below (1, 0). It is a BufferError.
+            DLPackError: another device, or a stream. It is a BufferError.
         """
         if self._node is not None:
             raise AutogradError("__dlpack__: the tensor requires grad; use x.detach()")

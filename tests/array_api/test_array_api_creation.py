@@ -136,9 +136,18 @@ def test_asarray_of_buffers() -> None:
     made = rtch.asarray(source)
     source[0] = 0
     assert made.tolist() == [97, 98]
-    for obj in (None, "ab", range(3), object(), {1}):
+    for obj in (None, "ab", object(), {1}):
         with pytest.raises(ArgumentError, match=r"^asarray: numbers, lists or an array are needed; got "):
             rtch.asarray(obj)
+
+
+def test_asarray_of_ranges() -> None:
+    """A range counts as a list, inside lists too."""
+    assert_same(np.arange(3), rtch.asarray(range(3)))
+    assert_same(np.array([[4, 2], [0, 1]], "uint8"), rtch.asarray([range(4, 0, -2), range(2)], dtype="uint8"))
+    assert rtch.asarray(range(0)).shape == (0,)
+    with pytest.raises(ArgumentError, match=r"^asarray: nested lists must be rectangular"):
+        rtch.asarray([range(2), range(3)])
 
 
 def test_asarray_keeps_the_graph() -> None:

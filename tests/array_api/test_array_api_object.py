@@ -148,6 +148,31 @@ def test_integer_scalars_out_of_bounds(name: str) -> None:
     assert (x * 0 + int(info.max)).tolist() == [info.max] * 2
 
 
+@pytest.mark.parametrize("name", ["float32", "float64", "complex64", "complex128"])
+@pytest.mark.parametrize("value", [2**64, -(2**63) - 1, 2**77 + 2**53, 2**100 + 2**76 + 1, -(10**30)])
+def test_large_integers_beside_floats(name: str, value: int) -> None:
+    """An integer of more than 64 bits counts as the nearest number of the dtype, rounded once."""
+    x = rtch.asarray([1, -2], dtype=name)
+    scalar = rtch.asarray(value, dtype=name)
+    exact = np.float32(fraction_to_float32(value)) if name in ("float32", "complex64") else np.float64(value)
+    assert complex(scalar) == exact
+    for way in (operator.add, operator.mul, operator.truediv, operator.eq):
+        assert way(x, value).tolist() == way(x, scalar).tolist()
+        assert way(value, x).tolist() == way(scalar, x).tolist()
+    x += value
+    assert x.tolist() == (rtch.asarray([1, -2], dtype=name) + scalar).tolist()
+    with pytest.raises(ArgumentError, match=r"^add: an integer too large for a float"):
+        x + 10**400
+
+
+def fraction_to_float32(value: int) -> float:
+    """The nearest float32, ties to even, by integers alone."""
+    spare = value.bit_length() - 24
+    quotient, rest = divmod(abs(value), 2**spare)
+    up = 2 * rest > 2**spare or (2 * rest == 2**spare and quotient % 2 == 1)
+    return float((quotient + up) * 2**spare) * (1 if value > 0 else -1)
+
+
 def test_scalars_of_another_kind() -> None:
     """A float beside integers, a complex number beside floats: the default dtype of the higher kind."""
     i, f = rtch.asarray([1, 2], dtype="int8"), rtch.asarray([1.0, 2.0])
