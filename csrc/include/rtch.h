@@ -129,7 +129,7 @@ rt_tensor *rt_binary(int op, const rt_tensor *a, const rt_tensor *b);
 rt_tensor *rt_binary_scalar(int op, const rt_tensor *a, int scalar_kind, double f, double g, int64_t i, int swap);
 rt_tensor *rt_where(const rt_tensor *cond, const rt_tensor *a, const rt_tensor *b);
 rt_tensor *rt_reduce(int op, const rt_tensor *a, uint64_t axes, int keepdims);
-/* var and std: squared deviations from the mean, divided by their number less correction. */
+/* var and std: squared deviations from the mean, divided by their number less correction; NaN if that is not > 0. */
 rt_tensor *rt_variance(int op, const rt_tensor *a, uint64_t axes, int keepdims, double correction);
 /* The position of the first extreme along an axis, or in row-major order where axis is -1. */
 rt_tensor *rt_argreduce(int op, const rt_tensor *a, int axis, int keepdims);

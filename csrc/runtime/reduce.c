@@ -331,7 +331,7 @@ rt_tensor *rt_variance(int op, const rt_tensor *a, uint64_t axes, int keepdims, 
     rt_tensor *out = reduce_as(RT_OP_SUM, deviations, axes, keepdims);
     if (out) {
         const double divisor = (double)count_of(a, axes) - correction;
-        divide(out, divisor > 0 ? divisor : 0);
+        divide(out, divisor > 0 ? divisor : __builtin_nan(""));
         if (op == RT_OP_STD) in_place(RT_OP_SQRT, out);
     }
     rt_fenv_leave(fenv);

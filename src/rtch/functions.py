@@ -1151,7 +1151,7 @@ def min(x: Operand, /, *, axis: Axis = None, keepdims: bool = False) -> Tensor:
 def var(x: Operand, /, *, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Tensor:
     """Variance over axes: the squared deviations from the mean, summed and divided once by n - correction.
 
-    Integers and bool give float32. NaN or infinite where n is not above the correction.
+    Integers and bool give float32. NaN where n is not above the correction.
 
     Args:
         x: any shape.

@@ -32,7 +32,7 @@ def var_grad(g: Tensor, x: Tensor, axes: int, keepdims: bool, divisor: float) ->
     """The gradient of a variance: 2 (x - mean) / divisor times g."""
     reduced = tuple(d for d in range(x.ndim) if axes >> d & 1)
     deviations = x - reduce(BY_NAME["mean"], x, reduced, True)
-    return spread(g * 2 / divisor if divisor else g * math.inf, x.shape, axes, keepdims) * deviations
+    return spread(g * 2 / divisor, x.shape, axes, keepdims) * deviations
 
 
 def std_grad(g: Tensor, x: Tensor, out: Tensor, axes: int, keepdims: bool, divisor: float) -> Tensor:

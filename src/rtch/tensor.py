@@ -9,6 +9,7 @@ anybody else could see it. `rtch.autograd` fills the slot `_record`, which enter
 from __future__ import annotations
 
 import importlib
+import math
 import operator
 import os
 import sys
@@ -434,7 +435,7 @@ def reduce(
         count = h.numel // r.numel if r.numel else 0
         attrs = {"axes": mask, "keepdims": keepdims, "count": count}
         if correction is not None:
-            attrs["divisor"] = max(count - correction, 0.0)
+            attrs["divisor"] = count - correction if count > correction else math.nan
         out._node = _record(op, out, (x,), attrs)
     return out
 

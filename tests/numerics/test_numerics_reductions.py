@@ -234,7 +234,7 @@ def test_variances_are_two_passes(threads: int, dtype: str) -> None:
             with np.errstate(all="ignore"):
                 mean = reference(a, axes) / a.dtype.type(count)
                 deviations = a - np.expand_dims(mean, axes)
-                divisor = a.dtype.type(max(count - correction, 0))
+                divisor = a.dtype.type(count - correction if count > correction else np.nan)
                 expected = (reference(deviations * deviations, axes) / divisor).astype(a.dtype)
                 root = np.sqrt(expected)
             assert_same(expected, t.var(axis=axes, correction=correction))

@@ -162,6 +162,22 @@ def test_axes_and_dtypes_of_running_sums() -> None:
         )
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+def test_variance_without_freedom(dtype: str) -> None:
+    """NaN where the correction reaches the number of elements, also with a gradient; not just below."""
+    x = rtch.asarray([[1, 2], [3, 3]], dtype=dtype)
+    for function in (rtch.var, rtch.std):
+        for correction in (2, 2.5, 100):
+            assert np.isnan(function(x, axis=1, correction=correction).numpy()).all()
+        assert np.isfinite(function(x, axis=1, correction=1.5).numpy()).all()
+        assert np.isnan(function(x[:, :0], axis=1).numpy()).all()
+        if dtype != "int64":
+            leaf = rtch.asarray(x, copy=True).requires_grad_()
+            function(leaf, correction=4).backward()
+            assert leaf.grad is not None
+            assert np.isnan(leaf.grad.numpy()).all()
+
+
 @pytest.mark.parametrize("op", REDUCTIONS, **ids)
 def test_function_and_method_agree_and_axes_are_checked(op: Op) -> None:
     """Any integer is an axis; what is out of range, doubled or no integer is a DimensionError."""

@@ -580,7 +580,7 @@ _row(
     Rule.REAL_FLOAT,
     "Variance over axes: the squared deviations from the mean, summed and divided once by n - correction.",
     lambda g, x, axes, keepdims, divisor: F.var_grad(g, x, axes, keepdims, divisor),
-    detail="Integers and bool give float32. NaN or infinite where n is not above the correction.",
+    detail="Integers and bool give float32. NaN where n is not above the correction.",
     method=True,
     options=("correction",),
 )
