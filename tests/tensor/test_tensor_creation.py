@@ -54,7 +54,7 @@ def test_a_list_inside_itself_ends() -> None:
         rtch.asarray(endless)
 
 
-@pytest.mark.parametrize("obj", [None, "abc", {}, iter([1]), range(3), object(), Fraction(1, 2)])
+@pytest.mark.parametrize("obj", [None, "abc", {}, iter([1]), object(), Fraction(1, 2)])
 def test_what_holds_no_numbers(obj: Any) -> None:
     """Alone and as an element."""
     for value in (obj, [obj], [[1.0, obj]]):
