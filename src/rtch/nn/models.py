@@ -8,8 +8,8 @@ from typing import Any
 
 from rtch.errors import ArgumentError
 from rtch.manipulation import squeeze
-from rtch.nn.layers import Linear, ReLU, Sequential, Tanh
 from rtch.nn.module import Module
+from rtch.nn.modules import Linear, ReLU, Sequential, Tanh
 from rtch.random import Generator
 from rtch.tensor import Tensor
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Layers, with PyTorch's names, parameter layouts and defaults."""
+"""Linear."""
 
 from __future__ import annotations
 
@@ -58,64 +58,3 @@ class Linear(Module):
     def extra_repr(self) -> str:
         """Sizes."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
-
-
-class ReLU(Module):
-    """``max(x, 0)``, elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Apply the function."""
-        return functional.relu(input)
-
-
-class Tanh(Module):
-    """Hyperbolic tangent, elementwise."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Apply the function."""
-        return functional.tanh(input)
-
-
-class Sequential(Module):
-    """Modules applied one after another. Parameters are named ``0.weight`` and so on; `model[i]` is a module."""
-
-    def __init__(self, *modules: Module) -> None:
-        super().__init__()
-        for i, module in enumerate(modules):
-            if not isinstance(module, Module):
-                raise ArgumentError(
-                    f"Sequential: item {i} must be a Module; got {type(module).__name__}", argument=module
-                )
-            setattr(self, str(i), module)
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Apply the modules in order."""
-        for module in self._modules.values():
-            input = module(input)
-        return input
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __getitem__(self, index: int | slice) -> Module:
-        """One module, or for a slice a Sequential of the same modules."""
-        found = list(self._modules.values())[index]
-        return found if isinstance(found, Module) else Sequential(*found)
-
-
-class MSELoss(Module):
-    """Mean squared error; see `functional.mse_loss`."""
-
-    def __init__(self, reduction: str = "mean") -> None:
-        super().__init__()
-        if reduction not in ("mean", "sum", "none"):
-            raise ArgumentError(f'MSELoss: reduction is "mean", "sum" or "none"; got {reduction!r}', argument=reduction)
-        self.reduction = reduction
-
-    def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        """The loss."""
-        return functional.mse_loss(input, target, self.reduction)
-
-    def extra_repr(self) -> str:
-        """The reduction."""
-        return f"reduction={self.reduction!r}"
