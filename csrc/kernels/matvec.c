@@ -15,6 +15,7 @@
 
 #define COLUMNS 1024 /* chains at once: they stay in the first-level cache */
 #define ROWS 8       /* of B, at once */
+#define SPAN 4       /* vectors of chains at once, beside them */
 #define GROUPS 2     /* vectors of chains at once, whose latencies overlap */
 #define QUARTERS (RT_VBYTES / 16)
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
@@ -37,6 +38,15 @@
         v##D xv[ROWS];                                                                                              \
         for (int r = 0; r < rows; r++) xv[r] = v_splat_##D(x[r]);                                                   \
         int64_t j = 0;                                                                                              \
+        for (; j + SPAN * W_##D <= n; j += SPAN * W_##D) {                                                          \
+            v##D sum[SPAN];                                                                                         \
+            for (int i = 0; i < SPAN; i++) sum[i] = (v##D) * ((v##D##_any *)(chain + j) + i);                       \
+            for (int r = 0; r < rows; r++)                                                                          \
+                for (int i = 0; i < SPAN; i++)                                                                      \
+                    sum[i] =                                                                                        \
+                        FMA_##D(xv[r], (v##D) * ((const v##D##_any *)(b + r * b_row + j * SIZE_##D) + i), sum[i]);  \
+            for (int i = 0; i < SPAN; i++) *((v##D##_any *)(chain + j) + i) = (v##D##_any)sum[i];                   \
+        }                                                                                                           \
         for (; j + W_##D <= n; j += W_##D) {                                                                        \
             v##D sum = (v##D) * (v##D##_any *)(chain + j);                                                          \
             for (int r = 0; r < rows; r++)                                                                          \

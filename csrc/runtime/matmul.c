@@ -149,7 +149,10 @@ static void run(rt_product *p) {
         rt_product one = *p;
         go_to(&one, i);
         if (one.m == 1) {
-            rt_parallel_for(one.n, (int64_t)(GRAIN / 4 / (double)one.k) / 64 * 64 + 64, vector_range, &one);
+            /* Where rows of B lie along memory, few and long pieces of them are read faster. */
+            const int64_t worth = (int64_t)(GRAIN / 4 / (double)one.k) + 1, even = (one.n + n_threads - 1) / n_threads;
+            const int64_t least = one.b_col == one.item && even > worth ? even : worth;
+            rt_parallel_for(one.n, (least + 63) / 64 * 64, vector_range, &one);
         } else if (work < LARGE || n_threads == 1) {
             const int64_t n_tiles = (one.n + one.kernel->width - 1) / one.kernel->width;
             rt_parallel_for(n_tiles, (n_tiles + n_threads - 1) / n_threads, column_range, &one);
