@@ -96,9 +96,9 @@ typedef struct rt_kernels {
     /* The following for keys of 32 bits, and for keys and words of 64. n keys sorted to out; both have room for
      * rt_sort_room(n), at 64-byte aligned addresses; keys is used up; */
     void (*sort[2])(char *keys, int64_t n, char *out);
-    /* two sorted runs merged; and how many of the `place` smallest are a's; */
-    void (*merge[2])(const char *a, int64_t n_a, const char *b, int64_t n_b, char *out);
-    int64_t (*merge_path[2])(const char *a, int64_t n_a, const char *b, int64_t n_b, int64_t place);
+    /* the n keys from at on of two sorted runs merged, which stand one after the other; all counts are multiples of 64, all
+     * addresses 64-byte aligned; */
+    void (*merge[2])(const char *runs, int64_t n_a, int64_t n_b, int64_t at, int64_t n, char *out);
     /* how often each value of the byte at shift, xor turn, occurs; and each key, with what stands beside it where index is
      * not NULL, moved to the next place of its byte. */
     void (*radix_count[2])(const char *keys, int64_t n, int shift, int turn, int64_t *count);

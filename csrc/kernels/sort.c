@@ -8,14 +8,15 @@
  * complemented. A word is a key of 32 bits above the position of its value: no two are equal, and sorting words
  * sorts positions, equal values in their order.
  *
- * Keys and words are sorted by a network (sort_network.h), long rows in chunks that are then merged. Keys of one or two
- * bytes, and the positions of 64-bit values, are sorted by bytes, from the lowest up, which is stable by itself.
+ * Keys and words are sorted by a network (sort_network.h), long rows in chunks that are then merged (sort_merge.h). Keys
+ * of one or two bytes, and the positions of 64-bit values, are sorted by bytes, from the lowest up, which is stable by
+ * itself.
  *
  * Sorted keys become values again. A key has lost the sign of a zero: where there were negative ones, zeros are put back
  * in the order in which the row had them.
  */
 #include "kernels.h"
-#include "sort_network.h"
+#include "sort_merge.h"
 
 /* KEY(u): the key of the bits u of a value. VALUE(k): the bits of a value with the key k. */
 #define SIGN32 0x80000000u
@@ -128,49 +129,16 @@ static void positions(const int64_t *words, int64_t n, int64_t *out) {
     for (int64_t i = 0; i < n; i++) out[i] = words[i] & UINT32_MAX;
 }
 
-#define DEFINE_KEYS(NET, K, MOST)                                                                                \
-    static void sort_##NET(char *keys, int64_t n, char *out) {                                                   \
-        const int64_t room = rt_sort_room(n);                                                                    \
-        for (int64_t i = n; i < room; i++) ((K *)keys)[i] = MOST;                                                \
-        network_##NET((K *)keys, room, (K *)out);                                                                \
-    }                                                                                                            \
-    /* Two merges at once, of [0, half) and [half, n): each of them waits for its own loads and comparisons. */  \
-    static void merge_##NET(const char *a_run, int64_t n_a, const char *b_run, int64_t n_b, char *out) {         \
-        const K *restrict a = (const K *)a_run, *restrict b = (const K *)b_run;                                  \
-        K *restrict to = (K *)out;                                                                               \
-        const int64_t half = (n_a + n_b) / 2, cut = merge_path_##NET(a_run, n_a, b_run, n_b, half);              \
-        int64_t i = 0, j = 0, k = cut, l = half - cut, at = 0, left;                                             \
-        const int64_t i_end = cut, j_end = half - cut;                                                           \
-        for (;;) {                                                                                               \
-            left = i_end - i < j_end - j ? i_end - i : j_end - j;                                                \
-            if (n_a - k < left) left = n_a - k;                                                                  \
-            if (n_b - l < left) left = n_b - l;                                                                  \
-            if (left <= 0) break;                                                                                \
-            for (int64_t end = at + left; at < end; at++) {                                                      \
-                const int from_b = b[j] < a[i], from_b2 = b[l] < a[k];                                           \
-                to[at] = from_b ? b[j] : a[i];                                                                   \
-                to[half + at] = from_b2 ? b[l] : a[k];                                                           \
-                j += from_b, i += !from_b, l += from_b2, k += !from_b2;                                          \
-            }                                                                                                    \
-        }                                                                                                        \
-        for (int64_t t = at; t < half; t++) to[t] = j == j_end || (i < i_end && a[i] <= b[j]) ? a[i++] : b[j++]; \
-        for (int64_t t = half + at; t < n_a + n_b; t++)                                                          \
-            to[t] = l == n_b || (k < n_a && a[k] <= b[l]) ? a[k++] : b[l++];                                     \
+#define DEFINE_KEYS(NET, K, MOST)                                     \
+    static void sort_##NET(char *keys, int64_t n, char *out) {        \
+        const int64_t room = rt_sort_room(n);                         \
+        K *const k = (K *)keys;                                       \
+        int64_t sorted = 1;                                           \
+        for (int64_t i = n; i < room; i++) k[i] = MOST;               \
+        while (sorted < room && k[sorted - 1] <= k[sorted]) sorted++; \
+        if (sorted < room) network_##NET(k, room, (K *)out);          \
+        else memcpy(out, k, (size_t)room * sizeof(K));                \
     }
-#define DEFINE_MERGE_PATH(NET, K)                                                                                    \
-    /* Of the `place` smallest keys of two sorted runs, how many are a's. */                                         \
-    static int64_t merge_path_##NET(const char *a_run, int64_t n_a, const char *b_run, int64_t n_b, int64_t place) { \
-        const K *a = (const K *)a_run, *b = (const K *)b_run;                                                        \
-        int64_t low = place > n_b ? place - n_b : 0, high = place < n_a ? place : n_a;                               \
-        while (low < high) {                                                                                         \
-            const int64_t middle = low + (high - low) / 2;                                                           \
-            if (a[middle] <= b[place - middle - 1]) low = middle + 1;                                                \
-            else high = middle;                                                                                      \
-        }                                                                                                            \
-        return low;                                                                                                  \
-    }
-DEFINE_MERGE_PATH(i32, int32_t)
-DEFINE_MERGE_PATH(i64, int64_t)
 DEFINE_KEYS(i32, int32_t, INT32_MAX)
 DEFINE_KEYS(i64, int64_t, INT64_MAX)
 
@@ -219,11 +187,10 @@ void RT_FN(rt_fill_sort)(rt_kernels *k) {
     k->sort_zeros[RT_F32] = zeros_f32;
     k->sort_zeros[RT_F64] = zeros_f64;
     k->sort_positions = positions;
-#define ENTER(WIDE_, NET)                    \
-    k->sort[WIDE_] = sort_##NET;             \
-    k->merge[WIDE_] = merge_##NET;           \
-    k->merge_path[WIDE_] = merge_path_##NET; \
-    k->radix_count[WIDE_] = count_##NET;     \
+#define ENTER(WIDE_, NET)                \
+    k->sort[WIDE_] = sort_##NET;         \
+    k->merge[WIDE_] = merge_##NET;       \
+    k->radix_count[WIDE_] = count_##NET; \
     k->radix_move[WIDE_] = move_##NET;
     ENTER(0, i32)
     ENTER(1, i64)

@@ -17,9 +17,8 @@
 #include "runtime.h"
 #include "telemetry.h"
 
-#define CHUNK(wide) ((wide) ? 65536 : 131072) /* keys that a network sorts faster than runs can be merged */
-#define PIECE 32768                           /* keys of a merge that a thread takes; divides a chunk */
-#define FEW 48                                /* keys that are sorted by insertion */
+#define CHUNK 16384 /* keys that are sorted by one network; and those of a merge that a thread takes */
+#define FEW 48      /* keys that are sorted by insertion */
 
 typedef struct {
     const rt_tensor *a; /* (n_rows..., n), row-major */
@@ -32,22 +31,31 @@ typedef struct {
 typedef struct {
     const rt_sorting *s;
     const char *x;
-    char *out, *from, *to; /* from, to: keys or words */
-    int64_t chunk, run;
+    char *out, *from, *to; /* from, to: n keys or words */
+    int64_t n, run;        /* n: the row's length, filled up */
     int wide, negative_zeros;
 } rt_row;
+
+/* The result's [at, at + n) from sorted keys. */
+static void give(const rt_row *r, const char *keys, int64_t at, int64_t n) {
+    const int dtype = r->s->a->dtype;
+    if (at + n > r->s->n) n = r->s->n - at;
+    if (r->s->by_index) rt_k.sort_positions((const int64_t *)keys, n, (int64_t *)r->out + at);
+    else rt_k.sort_values[dtype](keys, n, r->s->descending, r->out + (at << rt_size_log2[dtype]));
+}
 
 /* Chunks [begin, end) of the row become sorted runs. */
 static void sort_chunks(void *ctx, int64_t begin, int64_t end) {
     rt_row *r = ctx;
     const int dtype = r->s->a->dtype, item = 1 << rt_size_log2[dtype], width = r->wide ? 8 : 4;
     for (int64_t c = begin; c < end; c++) {
-        const int64_t at = c * r->chunk, n = r->s->n - at < r->chunk ? r->s->n - at : r->chunk;
-        char *const keys = r->from + at * width;
+        const int64_t at = c * r->run, n = r->s->n - at < r->run ? r->s->n - at : r->run;
+        char *const keys = r->from + at * width, *const sorted = r->to + at * width;
         if (r->s->by_index) rt_k.sort_words[dtype](r->x + at * item, n, at, r->s->descending, (int64_t *)keys);
         else if (rt_k.sort_keys[dtype](r->x + at * item, n, r->s->descending, keys))
             __atomic_store_n(&r->negative_zeros, 1, __ATOMIC_RELAXED);
-        rt_k.sort[r->wide](keys, n, r->to + at * width);
+        rt_k.sort[r->wide](keys, n, sorted);
+        if (r->run >= r->n) give(r, sorted, at, n);
     }
 }
 
@@ -56,24 +64,12 @@ static void merge_pieces(void *ctx, int64_t begin, int64_t end) {
     rt_row *r = ctx;
     const int width = r->wide ? 8 : 4;
     for (int64_t p = begin; p < end; p++) {
-        const int64_t at = p * PIECE, until = at + PIECE < r->s->n ? at + PIECE : r->s->n;
-        const int64_t base = at / (2 * r->run) * (2 * r->run), rest = r->s->n - base;
+        const int64_t at = p * CHUNK, n = r->n - at < CHUNK ? r->n - at : CHUNK;
+        const int64_t base = at / (2 * r->run) * (2 * r->run), rest = r->n - base;
         const int64_t n_a = rest < r->run ? rest : r->run, n_b = rest - n_a < r->run ? rest - n_a : r->run;
-        const char *a = r->from + base * width, *b = a + n_a * width;
-        const int64_t a_at = rt_k.merge_path[r->wide](a, n_a, b, n_b, at - base), b_at = at - base - a_at;
-        const int64_t a_end = rt_k.merge_path[r->wide](a, n_a, b, n_b, until - base), b_end = until - base - a_end;
-        rt_k.merge[r->wide](a + a_at * width, a_end - a_at, b + b_at * width, b_end - b_at, r->to + at * width);
-    }
-}
-
-static void give_chunks(void *ctx, int64_t begin, int64_t end) {
-    const rt_row *r = ctx;
-    const int dtype = r->s->a->dtype, item = 1 << rt_size_log2[dtype], width = r->wide ? 8 : 4;
-    for (int64_t c = begin; c < end; c++) {
-        const int64_t at = c * r->chunk, n = r->s->n - at < r->chunk ? r->s->n - at : r->chunk;
-        const char *keys = r->from + at * width;
-        if (r->s->by_index) rt_k.sort_positions((const int64_t *)keys, n, (int64_t *)r->out + at);
-        else rt_k.sort_values[dtype](keys, n, r->s->descending, r->out + at * item);
+        char *const merged = r->to + at * width;
+        rt_k.merge[r->wide](r->from + base * width, n_a, n_b, at - base, n, merged);
+        if (2 * r->run >= r->n) give(r, merged, at, n);
     }
 }
 
@@ -82,22 +78,22 @@ static void swap(char **a, char **b) {
     *a = *b, *b = t;
 }
 
-static int64_t network_room(int64_t n, int wide) {
-    const int64_t chunk = CHUNK(wide);
-    return n <= chunk ? rt_sort_room(n) : (n + chunk - 1) / chunk * chunk;
+/* The network fills up the last chunk. */
+static int64_t network_room(int64_t n) {
+    const int64_t last = n % CHUNK;
+    return n - last + (last ? rt_sort_room(last) : 0);
 }
 
 static void sort_by_network(const rt_sorting *s, const char *x, char *out, char *scratch) {
     const int dtype = s->a->dtype, wide = s->by_index || rt_size_log2[dtype] == 3;
-    rt_row r = {s, x, out, scratch, scratch + network_room(s->n, wide) * (wide ? 8 : 4), CHUNK(wide), 0, wide, 0};
-    const int64_t n_chunks = (s->n + r.chunk - 1) / r.chunk;
+    rt_row r = {.s = s, .x = x, .out = out, .n = (s->n + 63) / 64 * 64, .run = CHUNK, .wide = wide};
+    r.from = scratch, r.to = scratch + network_room(s->n) * (wide ? 8 : 4);
+    const int64_t n_chunks = (r.n + CHUNK - 1) / CHUNK;
     rt_parallel_for(n_chunks, 1, sort_chunks, &r);
-    swap(&r.from, &r.to);
-    for (r.run = r.chunk; r.run < s->n; r.run *= 2) {
-        rt_parallel_for((s->n + PIECE - 1) / PIECE, 1, merge_pieces, &r);
+    for (; r.run < r.n; r.run *= 2) {
         swap(&r.from, &r.to);
+        rt_parallel_for(n_chunks, 1, merge_pieces, &r);
     }
-    rt_parallel_for(n_chunks, 1, give_chunks, &r);
     if (r.negative_zeros) rt_k.sort_zeros[dtype](x, s->n, s->descending, out);
 }
 
@@ -214,7 +210,7 @@ static int is_by_bytes(const rt_sorting *s) {
 static int64_t scratch_of(const rt_sorting *s) {
     const int wide = s->by_index || rt_size_log2[s->a->dtype] == 3, width = wide ? 8 : 4;
     if (is_by_bytes(s)) return (int64_t)sizeof(rt_radix) + s->n * (s->by_index ? 24 : 8);
-    return 2 * network_room(s->n, wide) * width;
+    return 2 * network_room(s->n) * width;
 }
 
 static void sort_rows(void *ctx, int64_t begin, int64_t end) {
