@@ -131,9 +131,9 @@ static int may_precede(const rt_tensor *row, int64_t i, int64_t j) {
 static void test_sorting(void) {
     const int dtypes[] = {RT_BOOL, RT_I8, RT_U16, RT_I32, RT_U32, RT_F32, RT_I64, RT_U64, RT_F64};
     const int widths[] = {1, 1, 2, 4, 4, 4, 8, 8, 8};
-    const int64_t lengths[] = {1, 2, 48, 49, 64, 65, 257, 2049, 65537, 140001};
+    const int64_t lengths[] = {1, 2, 48, 49, 64, 65, 257, 2049, 16384, 16385, 49153, 65537, 140001};
     for (int d = 0; d < 9; d++)
-        for (int l = 0; l < 10; l++) {
+        for (int l = 0; l < 13; l++) {
             const int64_t shape[2] = {1, lengths[l]};
             rt_tensor *random = rt_random_normal(RT_F64, 2, shape, 3, 0, 0, 50), *x = rt_cast(random, dtypes[d]);
             rt_tensor *sorted = rt_sort(x, 1, 0), *order = rt_argsort(x, 1, 0), *wide = rt_cast(x, RT_F64);

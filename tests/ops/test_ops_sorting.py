@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import rtch
 from rtch.autograd import gradcheck, gradgradcheck
 from rtch.errors import ArgumentError, DimensionError, DTypeError
-from tensor_draws import COMPLEX, DTYPES, assert_same, awkward, bits, pairs, values
+from tensor_draws import COMPLEX, DTYPES, assert_same, awkward, bits, pairs, special, values
 
 REAL = [name for name in DTYPES if name not in COMPLEX]
 
@@ -61,16 +61,65 @@ def test_long_rows(dtype: str, n: int) -> None:
             assert_same(np.take_along_axis(a, expected, -1), rtch.sort(t, descending=descending))
 
 
+CHUNK = 16384  # of csrc/runtime/sort.c: longer rows are sorted in chunks, which are merged
+
+
+def stable(a: np.ndarray, descending: bool) -> np.ndarray:
+    """The order of a long row: NumPy's stable sort has the same."""
+    return len(a) - 1 - np.argsort(a[::-1], kind="stable")[::-1] if descending else np.argsort(a, kind="stable")
+
+
+def shaped(kind: str, dtype: str, n: int, seed: int) -> np.ndarray:
+    """A row of a kind that is hard on networks, merges, or samples and pivots."""
+    rng = np.random.default_rng(seed)
+    a, i, order = awkward(dtype, (n,), seed), np.arange(n), special(dtype)
+    if kind == "equal":
+        return np.full(n, rng.choice(order))
+    if kind == "few":
+        return rng.choice(rng.choice(order, 3), n)
+    if kind == "extremes":  # the largest key is also what fills up
+        return rng.choice(np.sort(order)[[0, -1]], n)
+    if kind == "random":
+        return a
+    up, parts = np.sort(i.astype(dtype)), -(-n // CHUNK)
+    return {
+        "sorted": lambda: np.sort(a),
+        "reversed": lambda: np.sort(a)[::-1],
+        "turned": lambda: np.roll(up, int(rng.integers(1, n))),  # one chunk both begins and ends the order
+        "dealt": lambda: np.concatenate([up[c::parts] for c in range(parts)]),  # runs that alternate
+        "chunks reversed": lambda: np.concatenate([up[c : c + CHUNK] for c in range(0, n, CHUNK)][::-1]),
+        "every 64th": lambda: np.where(i % 64 == 0, order[0], np.sort(a)),  # a strided sample of one value
+    }[kind]()
+
+
+@given(
+    st.sampled_from(
+        ["equal", "few", "extremes", "random", "sorted", "reversed", "turned", "dealt", "chunks reversed", "every 64th"]
+    ),
+    st.sampled_from(REAL),
+    st.integers(1, 5),
+    st.integers(-130, 130),
+    st.booleans(),
+    st.integers(0, 2**16),
+)
+@settings(max_examples=120, deadline=None)
+def test_long_rows_of_any_shape(kind: str, dtype: str, chunks: int, more: int, descending: bool, seed: int) -> None:
+    """Any number of chunks, full or not; ties, zeros of both signs and NaN on both sides of every cut."""
+    a = np.ascontiguousarray(shaped(kind, dtype, chunks * CHUNK + more, seed))
+    expected, t = stable(a, descending), rtch.asarray(a)
+    assert_same(expected, rtch.argsort(t, descending=descending))
+    assert_same(a[expected], rtch.sort(t, descending=descending))
+
+
 @pytest.mark.parametrize("n", [65535, 65537, 131073, 300001])
 @pytest.mark.parametrize(
     "dtype", ["bool", "int8", "uint16", "int32", "uint32", "float32", "int64", "uint64", "float64"]
 )
 def test_one_long_row_on_any_number_of_threads(dtype: str, n: int) -> None:
-    """A row that threads share: in chunks that are merged, or by bytes. NumPy's stable sort has the same order."""
+    """A row that threads share: in chunks that are merged, or by bytes."""
     a = awkward(dtype, (n,), n)
     t, before = rtch.asarray(a), rtch.get_num_threads()
-    up = np.argsort(a, kind="stable")
-    down = n - 1 - np.argsort(a[::-1], kind="stable")[::-1]
+    up, down = stable(a, False), stable(a, True)
     try:
         for threads in (1, 2, 5):
             rtch.set_num_threads(threads)
