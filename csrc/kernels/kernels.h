@@ -60,6 +60,9 @@ typedef struct rt_gemm {
     /* c (n) = x (k) B (k, n) */
     void (*vector)(int64_t n, int64_t k, const char *x, int64_t x_step, const char *b, int64_t b_row, int64_t b_col,
                    char *c, int64_t c_step);
+    /* c (n) = sum over k of A (n, k) B (n, k), rows of both along memory */
+    void (*dots)(int64_t n, int64_t k, const char *a, int64_t a_next, const char *b, int64_t b_next, char *c,
+                 int64_t c_step);
     int64_t width;   /* columns of a tile */
     int64_t scratch; /* bytes that product and packed need */
 } rt_gemm;

@@ -120,6 +120,42 @@ rt_tensor *rt_gather(const rt_tensor *a, int n, const int64_t *axes, rt_tensor *
     return out;
 }
 
+typedef struct {
+    const rt_selection *s;
+    rt_loop loop;
+    int accumulate, plain; /* plain: items are copied as they are */
+    char *to, *from;
+    int64_t to_item, from_item;
+} rt_scattering;
+
+#define SCATTER_ITEMS(T) \
+    for (int64_t j = 0; j < s->n_positions; j++, from += step) memcpy(to + s->offsets[j], from, sizeof(T));
+
+/* Elements begin to end, in row-major order, of what one position selects, each at all positions in their order. */
+static void scatter_range(void *ctx, int64_t begin, int64_t end) {
+    const rt_scattering *c = ctx;
+    const rt_selection *s = c->s;
+    const int64_t step = s->n_kept * c->from_item, none[3] = {0};
+    for (int64_t e = begin; e < end; e++) {
+        char *to = c->to, *from = c->from + e * c->from_item;
+        for (int64_t d = s->ndim - 1, left = e; d >= 0; left /= s->shape[d--]) to += left % s->shape[d] * s->strides[d];
+        if (c->plain && c->to_item == 4) {
+            SCATTER_ITEMS(int32_t)
+        } else if (c->plain && c->to_item == 8) {
+            SCATTER_ITEMS(int64_t)
+        } else {
+            for (int64_t j = 0; j < s->n_positions; j++, from += step) {
+                char *const at = to + s->offsets[j];
+                char *const data[3] = {at, c->accumulate ? at : from, from};
+                c->loop(data, none, 1);
+            }
+        }
+    }
+}
+
+/* Positions that select at least so many adjacent elements are written one by one. */
+#define RUN 16
+
 int rt_scatter(rt_tensor *t, int n, const int64_t *axes, rt_tensor *const *index, const rt_tensor *value,
                int accumulate) {
     rt_selection s;
@@ -145,11 +181,23 @@ int rt_scatter(rt_tensor *t, int n, const int64_t *axes, rt_tensor *const *index
             if (accumulate) memcpy(strides[1], s.strides, sizeof(strides[1]));
             for (int d = s.ndim - 1; d >= 0; d--) strides[1 + accumulate][d] = stride, stride *= s.shape[d];
             /* In the order of the positions: the last of several writes stays, a sum is a chain. */
-            for (int64_t j = 0; j < s.n_positions; j++) {
-                char *const to = t->data + s.offsets[j], *const from = dense->data + j * stride;
-                char *const data[3] = {to, accumulate ? to : from, from};
-                rt_iterate(loop, 2 + accumulate, data, sizes, s.ndim, s.shape, (const int64_t (*)[RT_MAX_NDIM])strides,
-                           RT_GRAIN_ALONE);
+            if (s.n_kept < RUN || !is_adjacent(&s, rt_itemsize(t->dtype))) {
+                rt_scattering c = {&s,
+                                   loop,
+                                   accumulate,
+                                   !accumulate && value->dtype == t->dtype,
+                                   t->data,
+                                   dense->data,
+                                   rt_itemsize(t->dtype),
+                                   rt_itemsize(value->dtype)};
+                rt_parallel_for(s.n_kept, RT_GRAIN_CHEAP / 4 / s.n_positions + 1, scatter_range, &c);
+            } else {
+                for (int64_t j = 0; j < s.n_positions; j++) {
+                    char *const to = t->data + s.offsets[j], *const from = dense->data + j * stride;
+                    char *const data[3] = {to, accumulate ? to : from, from};
+                    rt_iterate(loop, 2 + accumulate, data, sizes, s.ndim, s.shape,
+                               (const int64_t (*)[RT_MAX_NDIM])strides, RT_GRAIN_ALONE);
+                }
             }
             rt_fenv_leave(fenv);
             rt_end_write(t);

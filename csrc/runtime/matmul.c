@@ -4,6 +4,7 @@
  *
  * One-dimensional operands count as a row on the left and a column on the right, whose axis the result lacks. C^T = B^T A^T
  * has the same chains, so either of m and n may become the kernel's vector dimension n. How the work is shared:
+ *   dots     a batch of vectors times vectors: the batch is cut
  *   vector   one of them is 1: the result is cut
  *   items    many products, or small ones: each is done by one thread
  *   columns  a product of medium size: each thread takes some columns, and packs what it needs
@@ -58,6 +59,12 @@ static void vector_range(void *ctx, int64_t begin, int64_t end) {
     const rt_product *p = ctx;
     p->kernel->vector(end - begin, p->k, p->a, p->a_col, p->b + begin * p->b_col, p->b_row, p->b_col,
                       p->c + begin * p->c_col, p->c_col);
+}
+
+static void dots_range(void *ctx, int64_t begin, int64_t end) {
+    const rt_product *p = ctx;
+    p->kernel->dots(end - begin, p->k, p->a + begin * p->a_batch[0], p->a_batch[0], p->b + begin * p->b_batch[0],
+                    p->b_batch[0], p->c + begin * p->c_batch, p->c_batch);
 }
 
 static void column_range(void *ctx, int64_t begin, int64_t end) {
@@ -141,6 +148,10 @@ static void large(rt_product *p) {
 static void run(rt_product *p) {
     const double work = (double)p->m * (double)p->k * (double)p->n;
     const int n_threads = rt_get_num_threads();
+    if (p->m == 1 && p->n == 1 && p->n_batch == 1 && p->a_col == p->item && p->b_row == p->item) {
+        rt_parallel_for(p->n_items, (int64_t)(GRAIN / 4 / (double)p->k) / 16 * 16 + 16, dots_range, p);
+        return;
+    }
     if (work < 2 * GRAIN || p->n_items >= 4 * n_threads) {
         rt_parallel_for(p->n_items, work < GRAIN ? (int64_t)(GRAIN / work) + 1 : 1, item_range, p);
         return;

@@ -134,6 +134,11 @@ rt_tensor *rt_binary_scalar(int op, const rt_tensor *a, int scalar_kind, double 
     if (computed < 0) RT_FAIL(RT_ERR_DTYPE);
     if (rt_is_integer(dtype) && scalar_kind != RT_BOOL && !integer_fits(dtype, scalar_kind, i))
         RT_FAIL(RT_ERR_ARGUMENT);
+    /* The bits of pow, sooner. */
+    if (op == RT_OP_POW && !swap && computed == a->dtype && !rt_is_complex(computed) && scalar_kind != RT_BOOL) {
+        const double exponent = scalar_kind == RT_F64 ? f : scalar_kind == RT_I64 ? (double)i : 0;
+        if (exponent == 1 || exponent == 2) return rt_unary(exponent == 1 ? RT_OP_POSITIVE : RT_OP_SQUARE, a);
+    }
     rt_tensor s;
     rt_scalar value;
     init_number(&s, &value, computed, scalar_kind, f, g, i);

@@ -107,7 +107,7 @@ def diff(
     at = normalize_axis("diff", axis, x.ndim)
     if not hasattr(n, "__index__") or operator.index(n) < 0:
         raise ArgumentError(f"diff: n must be an integer of 0 or more; got {n!r:.80}", argument=n)
-    out = concat(parts, axis=at) if len(parts) > 1 else x
+    out = concat(parts, axis=at) if len(parts) > 1 else F.positive(x)
     lead = (slice(None),) * at
     for _ in range(min(operator.index(n), max(out.shape[at], 1))):
         out = binary(_SUBTRACT, out[(*lead, slice(1, None))], out[(*lead, slice(None, -1))])
@@ -115,13 +115,13 @@ def diff(
 
 
 def real(x: Tensor, /) -> Tensor:
-    """The real part of a complex x, a view; a real x is itself.
+    """The real part of a complex x, a view; of a real x its value.
 
     Raises:
         DTypeError: bool.
     """
     _need_number("real", x)
-    return _part("real", x, 0) if x.dtype.is_complex else x
+    return _part("real", x, 0) if x.dtype.is_complex else F.positive(x)
 
 
 def imag(x: Tensor, /) -> Tensor:

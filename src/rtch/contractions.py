@@ -107,5 +107,6 @@ def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
     shape = broadcast_shapes("vecdot", a.shape[:-1], b.shape[:-1])
     if a.ndim == 1 or b.ndim == 1:
         return matmul(a, b) if b.ndim == 1 else matmul(b, a)
-    a, b = (broadcast_to(t, (*shape, t.shape[-1])) for t in (a, b))
+    n, size = math.prod(shape), a.shape[-1]
+    a, b = (reshape(broadcast_to(t, (*shape, size)), (n, size)) for t in (a, b))
     return reshape(matmul(expand_dims(a, axis=-2), expand_dims(b, axis=-1)), shape)

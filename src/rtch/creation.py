@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import operator
+from array import array
 from typing import Any
 
 from rtch._c import failure, ffi, lib
@@ -29,6 +30,7 @@ from rtch.ops.row import F
 from rtch.tensor import Tensor, need_tensors, scalar_numbers, snapshot, wrap
 
 _SCALARS = (bool, int, float, complex)
+_PLAIN = frozenset(_SCALARS)
 _NESTED = (list, tuple, range)
 
 
@@ -66,6 +68,9 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
         return _from_tensor(obj, wanted, copy)
     if copy is False:
         return _as_it_is(obj, wanted)
+    if hasattr(obj, "__dlpack__") and not hasattr(obj, "__array_interface__"):
+        made = from_dlpack(obj)
+        return made if wanted is None else _converted(made, wanted)
     if hasattr(obj, "__array_interface__") or hasattr(obj, "__array__"):
         return _from_numpy(obj, wanted)
     if isinstance(obj, _SCALARS):
@@ -75,16 +80,20 @@ def asarray(obj: Any, /, *, dtype: Any = None, device: Any = None, copy: bool | 
     shape = _nested_shape(obj)
     flat: list[Any] = []
     _flatten(obj, shape, 0, flat)
-    tensors = [value for value in flat if isinstance(value, Tensor)]
-    if any(t.requires_grad for t in tensors):
-        raise ArgumentError("asarray: a list of tensors that require grad would lose it; join them with rtch.stack")
-    if not all(isinstance(value, _SCALARS) for value in flat):
+    types = dict(zip(map(type, flat), flat, strict=True))
+    if types.keys() <= _PLAIN:
+        dtypes = {of_python_scalar(value) for value in types.values()}
+    else:
+        tensors = [value for value in flat if isinstance(value, Tensor)]
+        if any(t.requires_grad for t in tensors):
+            raise ArgumentError("asarray: a list of tensors that require grad would lose it; join them with rtch.stack")
         flat = [scalar_of(value) for value in flat]
-    if wanted is None:
         found = {type(value): of_python_scalar(value) for value in flat} if len(tensors) < len(flat) else {}
         dtypes = {*found.values(), *(t.dtype for t in tensors)}
+        types = dict(zip(map(type, flat), flat, strict=True))
+    if wanted is None:
         wanted = result_dtype(*dtypes) if dtypes else float32
-    return _from_flat(flat, shape, wanted)
+    return _from_flat(flat, set(types), shape, wanted)
 
 
 def _as_it_is(obj: Any, wanted: DType | None) -> Tensor:
@@ -171,22 +180,22 @@ def _nested_shape(obj: Any) -> tuple[int, ...]:
 
 
 def _flatten(obj: Any, shape: tuple[int, ...], depth: int, flat: list[Any]) -> None:
-    if depth == len(shape):
-        if isinstance(obj, _NESTED):
-            raise ArgumentError(
-                f"asarray: nested lists must be rectangular; got a list at depth {depth} where a number was due",
-                argument=shape,
-            )
-        flat.append(obj)
-        return
     if not isinstance(obj, _NESTED) or len(obj) != shape[depth]:
         raise ArgumentError(
             f"asarray: nested lists must be rectangular; got {type(obj).__name__} at depth {depth} where "
             f"{shape[depth]} items were due",
             argument=shape,
         )
-    for item in obj:
-        _flatten(item, shape, depth + 1, flat)
+    if depth < len(shape) - 1:
+        for item in obj:
+            _flatten(item, shape, depth + 1, flat)
+        return
+    flat.extend(obj)
+    if any(issubclass(kind, _NESTED) for kind in set(map(type, obj))):
+        raise ArgumentError(
+            f"asarray: nested lists must be rectangular; got a list at depth {depth + 1} where a number was due",
+            argument=shape,
+        )
 
 
 def _whole(where: str, value: Any, dtype: DType) -> int:
@@ -202,9 +211,13 @@ def _whole(where: str, value: Any, dtype: DType) -> int:
     return int(value)
 
 
-def _from_flat(flat: list[Any], shape: tuple[int, ...], dtype: DType) -> Tensor:
-    """Python scalars to a tensor. Floating goes through float64, rounded once by our own cast."""
-    if dtype is bool_:
+def _from_flat(flat: list[Any], types: set[type], shape: tuple[int, ...], dtype: DType) -> Tensor:
+    """Python scalars, of these types, to a tensor. Floating goes through float64, rounded once by our own cast."""
+    if dtype.kind == "f" and types == {float}:
+        data, made = ffi.from_buffer(array("d", flat)), float64
+    elif dtype is int64 and types == {int} and min(flat) >= -(2**63) and max(flat) < 2**63:
+        data, made = ffi.from_buffer(array("q", flat)), int64
+    elif dtype is bool_:
         data, made = ffi.new("int8_t[]", [bool(v) for v in flat]), bool_
     elif dtype.is_integer:
         made = uint64 if dtype is uint64 else int64
@@ -233,16 +246,23 @@ def _parts(value: Any, nearest: Any) -> tuple[float, float]:
 def _from_numpy(obj: Any, dtype: DType | None) -> Tensor:
     import numpy
 
-    array = numpy.asarray(obj)
-    if array.dtype.byteorder == ">":
-        array = array.astype(array.dtype.newbyteorder("="))
-    source = as_dtype(array.dtype)
-    if dtype is not None and dtype.is_integer and source.kind in "fc":
-        raise DTypeError(f"asarray: {source.name} does not fit in {dtype.name}; use astype to truncate", dtype=source)
-    array = numpy.ascontiguousarray(array).reshape(array.shape)
-    data = ffi.from_buffer(array) if array.size else ffi.NULL
-    out = wrap(checked("asarray", lib.rt_from_memory(source.code, array.ndim, array.shape, data), array.shape))
-    return out if dtype is None or dtype is source else F.astype(out, dtype)
+    values = numpy.asarray(obj)
+    if values.dtype.byteorder == ">":
+        values = values.astype(values.dtype.newbyteorder("="))
+    source = as_dtype(values.dtype)
+    values = numpy.ascontiguousarray(values).reshape(values.shape)
+    data = ffi.from_buffer(values) if values.size else ffi.NULL
+    out = wrap(checked("asarray", lib.rt_from_memory(source.code, values.ndim, values.shape, data), values.shape))
+    return out if dtype is None else _converted(out, dtype)
+
+
+def _converted(made: Tensor, dtype: DType) -> Tensor:
+    """What came from outside, in the dtype that was asked for."""
+    if dtype.is_integer and made.dtype.kind in "fc":
+        raise DTypeError(
+            f"asarray: {made.dtype.name} does not fit in {dtype.name}; use astype to truncate", dtype=made.dtype
+        )
+    return made if dtype is made.dtype else F.astype(made, dtype)
 
 
 def from_bytes(data: bytes | bytearray | memoryview, dtype: Any, shape: Any) -> Tensor:

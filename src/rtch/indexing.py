@@ -29,6 +29,7 @@ from rtch.tensor import (
     refuse_leaf_write,
     snapshot,
     structure,
+    where,
     wrap,
     write,
 )
@@ -242,6 +243,9 @@ def put(t: Tensor, key: Any, value: Any) -> None:
     elif promote(value.dtype, t.dtype) is not t.dtype:
         raise DTypeError(f"setitem: {value.dtype.name} does not fit in {t.dtype.name}; use astype first")
     refuse_leaf_write("setitem", t)
+    if value.ndim == 0 and _is_mask_of(t, key):
+        become(t, where(asarray(key), value, t))
+        return
     if t.ndim == 0:  # a mask of no dimensions: everything or nothing
         if get(t, key).size:
             t[...] = reshape(value, ())
@@ -265,6 +269,12 @@ def put(t: Tensor, key: Any, value: Any) -> None:
     _scatter_into(t, axes, indices, value, False)
 
 
+def _is_mask_of(t: Tensor, key: Any) -> bool:
+    """Whether a key is one mask over all of t."""
+    dtype, shape = getattr(key, "dtype", None), getattr(key, "shape", None)
+    return t.ndim > 0 and shape == t.shape and (dtype is bool_ or getattr(dtype, "name", "") == "bool")
+
+
 def _scatter_into(t: Tensor, axes: list[int], indices: list[Tensor], value: Tensor, accumulate: bool) -> None:
     if value.size == 0:
         return
@@ -273,7 +283,7 @@ def _scatter_into(t: Tensor, axes: list[int], indices: list[Tensor], value: Tens
     def call(h: Any) -> Any:
         return lib.rt_scatter(h, len(axes), axes, handles, value._h, accumulate)
 
-    write("setitem", t, call, t, value)
+    write("setitem", t, call, lambda: (t, value))
 
 
 def gather_nd(x: Tensor, axes: list[int], indices: list[Tensor]) -> Tensor:

@@ -117,6 +117,8 @@ def broadcast_to(x: Tensor, /, shape: Any) -> Tensor:
     need_tensors("broadcast_to", x)
     sizes = shape_of("broadcast_to", shape)
     h = lib.rt_broadcast_to(x._h, len(sizes), sizes)
+    if not h and lib.rt_last_status() != lib.RT_ERR_BROADCAST:
+        raise failure("broadcast_to", list(sizes), x.dtype)
     if not h:
         raise BroadcastError(f"broadcast_to: shapes do not fit together; got {list(x.shape)} to {list(sizes)}")
     return structure(BY_NAME["broadcast_to"], h, (x,))
@@ -144,6 +146,8 @@ def expand_dims(x: Tensor, /, axis: int = 0) -> Tensor:
     """
     need_tensors("expand_dims", x)
     at = normalize_axis("expand_dims", axis, x.ndim + 1)
+    if x.ndim == 32:
+        raise DimensionError("expand_dims: at most 32 dimensions; got 33", axis=axis, ndim=x.ndim)
     return reshape(x, (*x.shape[:at], 1, *x.shape[at:]))
 
 

@@ -102,7 +102,7 @@ def linspace(
     except TypeError as error:
         raise ArgumentError(f"linspace: num must be an integer; got {num!r:.80}", argument=num) from error
     if not 0 <= n < 2**60:
-        raise ArgumentError(f"linspace: num must be 0 or more; got {n}", argument=num)
+        raise ArgumentError(f"linspace: num must be 0 or more, and below 2**60; got {n}", argument=num)
     gaps = n - 1 if endpoint else n
     try:
         a, b = complex(first), complex(last)

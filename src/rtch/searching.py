@@ -138,6 +138,24 @@ def _order(flat: Tensor) -> Tensor:
     return take(by_imaginary, by_real, axis=0)
 
 
+def _runs(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Of values in order: where a new one starts, the positions of these, and how many equal ones follow."""
+    n = values.size
+    starts = concat([ones((min(n, 1),), dtype=bool_), values[1:] != values[: max(n - 1, 0)]])
+    first = indices_of_true(starts)[0]
+    ends = concat([first[1:], asarray([n] * min(n, 1), dtype=int64)])
+    return starts, first, ends - first
+
+
+def _sorted_runs(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The elements in order, the position of each distinct one among them, and their counts."""
+    need_tensors("unique", x)
+    flat = reshape(x.detach(), (-1,))
+    values = take(flat, _order(flat), axis=0) if x.dtype.is_complex else sort(flat)
+    _, first, counts = _runs(values)
+    return values, first, counts
+
+
 def unique_all(x: Tensor, /) -> UniqueAll:
     """The distinct elements, in order; where each first occurs in the flattened x; for every element of x the position
     of its value; and how often each value occurs. Every NaN is a value of its own, since it equals no other; -0 and +0
@@ -151,19 +169,17 @@ def unique_all(x: Tensor, /) -> UniqueAll:
     n = flat.size
     order = _order(flat)
     values = take(flat, order, axis=0)
-    starts = concat([ones((min(n, 1),), dtype=bool_), values[1:] != values[: max(n - 1, 0)]])
-    first = indices_of_true(starts)[0]
-    ends = concat([first[1:], asarray([n] * min(n, 1), dtype=int64)])
+    starts, first, counts = _runs(values)
     group = F.cumulative_sum(astype(starts, int64), axis=0) - 1
     inverse = zeros((n,), dtype=int64)
     inverse[order] = group
-    return UniqueAll(take(values, first, axis=0), take(order, first, axis=0), reshape(inverse, x.shape), ends - first)
+    return UniqueAll(take(values, first, axis=0), take(order, first, axis=0), reshape(inverse, x.shape), counts)
 
 
 def unique_counts(x: Tensor, /) -> UniqueCounts:
     """`unique_all` without the indices."""
-    found = unique_all(x)
-    return UniqueCounts(found.values, found.counts)
+    values, first, counts = _sorted_runs(x)
+    return UniqueCounts(take(values, first, axis=0), counts)
 
 
 def unique_inverse(x: Tensor, /) -> UniqueInverse:
@@ -174,7 +190,8 @@ def unique_inverse(x: Tensor, /) -> UniqueInverse:
 
 def unique_values(x: Tensor, /) -> Tensor:
     """The distinct elements, in order; see `unique_all`."""
-    return unique_all(x).values
+    values, first, _ = _sorted_runs(x)
+    return take(values, first, axis=0)
 
 
 F.indices_of_true = indices_of_true

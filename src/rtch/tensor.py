@@ -38,7 +38,15 @@ from rtch.dtypes import (
     uint64,
     with_python_scalar,
 )
-from rtch.errors import ArgumentError, AutogradError, ConversionError, DimensionError, DTypeError, MissingGradError
+from rtch.errors import (
+    ArgumentError,
+    AutogradError,
+    ConversionError,
+    DimensionError,
+    DTypeError,
+    LayoutError,
+    MissingGradError,
+)
 from rtch.ops.row import F, Op
 from rtch.ops.table import BY_NAME
 from rtch.printing import describe, widen_bfloat16
@@ -164,16 +172,19 @@ def snapshot(x: Tensor) -> Tensor:
     return wrap(lib.rt_retain(x._h))
 
 
-_writing = threading.Lock()  # one writer at a time: writes of several threads to one tensor follow each other
+# One writer at a time: writes of several threads to one tensor follow each other. A signal handler may write too.
+_writing = threading.RLock()
 
 
-def _unlock_in_child() -> None:
+def _start_child() -> None:
     global _writing
-    _writing = threading.Lock()
+    _writing = threading.RLock()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_unlock_in_child)
+if hasattr(os, "register_at_fork"):  # a child finds no write half done
+    os.register_at_fork(
+        before=lambda: _writing.acquire(), after_in_parent=lambda: _writing.release(), after_in_child=_start_child
+    )
 
 
 class _Retired(weakref.ref[Any]):
@@ -212,8 +223,12 @@ def own(where_: str, t: Tensor) -> Any:
     return h
 
 
-def write(where_: str, t: Tensor, call: Callable[[Any], int], *operands: Any, rule: str = "") -> None:
+def write(
+    where_: str, t: Tensor, call: Callable[[Any], int], operands: Callable[[], tuple[Any, ...]], rule: str = ""
+) -> None:
     """Call a writing entry of the C core on the header of t, owned (copy-on-write), until no other thread interferes.
+
+    operands: what a message names, called if there is one.
 
     Raises:
         TorchError: the one for the call's status, about the operands.
@@ -223,7 +238,7 @@ def write(where_: str, t: Tensor, call: Callable[[Any], int], *operands: Any, ru
         while status == lib.RT_ERR_SHARED:
             status = call(own(where_, t))
         if status != lib.RT_OK:
-            raise failure(where_, *operands, rule=rule, status=status)
+            raise failure(where_, *operands(), rule=rule, status=status)
 
 
 def become(t: Tensor, made: Tensor) -> None:
@@ -579,8 +594,12 @@ def assign(target: Tensor, spec: list[int], value: Any) -> None:
     refuse_leaf_write("setitem", target)
     flows = grad_mode.enabled and (target._node is not None or value._node is not None)
     before = snapshot(target) if flows else None
+
+    def operands() -> tuple[Any, ...]:
+        return getitem(target.detach(), spec), value
+
     rule = "the value does not broadcast to the selection"
-    write("setitem", target, lambda h: lib.rt_assign(h, len(spec) // 4, spec, value._h), target, value, rule=rule)
+    write("setitem", target, lambda h: lib.rt_assign(h, len(spec) // 4, spec, value._h), operands, rule=rule)
     if before is not None:
         before._node = target._node
         target._node = _record(BY_NAME["setitem"], target, (before, value), {"key": spec})
@@ -601,7 +620,7 @@ def inplace(op: Op, x: Tensor, y: Any) -> Tensor:
         if lib.rt_layout(x._h) == lib.RT_LAYOUT_OVERLAPPING:
             raise failure(op.name, x, status=lib.RT_ERR_OVERLAP)
         return _keep_form(op, x, y, binary(op, x, y))
-    write(op.name, x, lambda h: lib.rt_binary_inplace(op.id, h, y._h), x, y, rule=_KEEPS_FORM)
+    write(op.name, x, lambda h: lib.rt_binary_inplace(op.id, h, y._h), lambda: (x, y), rule=_KEEPS_FORM)
     return x
 
 
@@ -945,7 +964,10 @@ class Tensor:
 
     def __format__(self, spec: str) -> str:
         """A 0-d tensor as its element, by a format such as ".3f"; without a format, as `repr`."""
-        return format(self.item(), spec) if spec and self._h.ndim == 0 else format(repr(self), spec)
+        try:
+            return format(self.item(), spec) if spec and self._h.ndim == 0 else format(repr(self), spec)
+        except ValueError as error:
+            raise ArgumentError(f"format: {error}; got shape {list(self.shape)}", argument=spec) from error
 
     __hash__ = object.__hash__
 
@@ -984,11 +1006,13 @@ class Tensor:
 
         Raises:
             BroadcastError: the value does not fit.
-            AutogradError: the tensor is a leaf that requires grad, or a temporary view that nobody could read.
+            AutogradError: the tensor is a leaf that requires grad.
+            LayoutError: the tensor is a temporary view that nobody could read.
         """
         if _TEMPORARY and sys.getrefcount(self) <= _TEMPORARY and lib.rt_aliases(self._h):
-            raise AutogradError(
-                "setitem: this writes into a temporary view and would be lost; use x[0, 1] = 5, not x[0][1] = 5"
+            raise LayoutError(
+                "setitem: this writes into a temporary view and would be lost; "
+                "use one key, x[0, 1] = 5, or give the view a name"
             )
         spec = basic_spec(self, key)
         if spec is None:
@@ -1166,7 +1190,7 @@ class Tensor:
         return _reflected(_ADD, self, other)
 
     def __iadd__(self, other: Any, /) -> Tensor:
-        """x + y written to x."""
+        """x + y, written to x."""
         return inplace(_ADD, self, other)
 
     def __sub__(self, other: Any, /) -> Tensor:
@@ -1180,7 +1204,7 @@ class Tensor:
         return _reflected(_SUBTRACT, self, other)
 
     def __isub__(self, other: Any, /) -> Tensor:
-        """x - y written to x."""
+        """x - y, written to x."""
         return inplace(_SUBTRACT, self, other)
 
     def __mul__(self, other: Any, /) -> Tensor:
@@ -1194,7 +1218,7 @@ class Tensor:
         return _reflected(_MULTIPLY, self, other)
 
     def __imul__(self, other: Any, /) -> Tensor:
-        """x * y written to x."""
+        """x * y, written to x."""
         return inplace(_MULTIPLY, self, other)
 
     def __truediv__(self, other: Any, /) -> Tensor:
@@ -1208,7 +1232,7 @@ class Tensor:
         return _reflected(_DIVIDE, self, other)
 
     def __itruediv__(self, other: Any, /) -> Tensor:
-        """x / y, true division written to x."""
+        """x / y, true division, written to x."""
         return inplace(_DIVIDE, self, other)
 
     def __pow__(self, other: Any, /) -> Tensor:
@@ -1222,7 +1246,7 @@ class Tensor:
         return _reflected(_POW, self, other)
 
     def __ipow__(self, other: Any, /) -> Tensor:
-        """x to the power y written to x."""
+        """x to the power y, written to x."""
         return inplace(_POW, self, other)
 
     def __and__(self, other: Any, /) -> Tensor:
@@ -1232,11 +1256,11 @@ class Tensor:
         return _operator(_BITWISE_AND, self, other)
 
     def __rand__(self, other: Any, /) -> Tensor:
-        """y & x, bit bx bit."""
+        """y & x, bit by bit."""
         return _reflected(_BITWISE_AND, self, other)
 
     def __iand__(self, other: Any, /) -> Tensor:
-        """x & y, bit by bit written to x."""
+        """x & y, bit by bit, written to x."""
         return inplace(_BITWISE_AND, self, other)
 
     def __or__(self, other: Any, /) -> Tensor:
@@ -1246,11 +1270,11 @@ class Tensor:
         return _operator(_BITWISE_OR, self, other)
 
     def __ror__(self, other: Any, /) -> Tensor:
-        """y | x, bit bx bit."""
+        """y | x, bit by bit."""
         return _reflected(_BITWISE_OR, self, other)
 
     def __ior__(self, other: Any, /) -> Tensor:
-        """x | y, bit by bit written to x."""
+        """x | y, bit by bit, written to x."""
         return inplace(_BITWISE_OR, self, other)
 
     def __xor__(self, other: Any, /) -> Tensor:
@@ -1260,11 +1284,11 @@ class Tensor:
         return _operator(_BITWISE_XOR, self, other)
 
     def __rxor__(self, other: Any, /) -> Tensor:
-        """y ^ x, bit bx bit."""
+        """y ^ x, bit by bit."""
         return _reflected(_BITWISE_XOR, self, other)
 
     def __ixor__(self, other: Any, /) -> Tensor:
-        """x ^ y, bit by bit written to x."""
+        """x ^ y, bit by bit, written to x."""
         return inplace(_BITWISE_XOR, self, other)
 
     def __lshift__(self, other: Any, /) -> Tensor:
@@ -1278,7 +1302,7 @@ class Tensor:
         return _reflected(_BITWISE_LEFT_SHIFT, self, other)
 
     def __ilshift__(self, other: Any, /) -> Tensor:
-        """x << y written to x."""
+        """x << y, written to x."""
         return inplace(_BITWISE_LEFT_SHIFT, self, other)
 
     def __rshift__(self, other: Any, /) -> Tensor:
@@ -1292,7 +1316,7 @@ class Tensor:
         return _reflected(_BITWISE_RIGHT_SHIFT, self, other)
 
     def __irshift__(self, other: Any, /) -> Tensor:
-        """x >> y, filled with the sign written to x."""
+        """x >> y, filled with the sign, written to x."""
         return inplace(_BITWISE_RIGHT_SHIFT, self, other)
 
     def __eq__(self, other: Any, /) -> Tensor:  # type: ignore[override]
@@ -1342,7 +1366,7 @@ class Tensor:
         return _reflected(_REMAINDER, self, other)
 
     def __imod__(self, other: Any, /) -> Tensor:
-        """x % y written to x."""
+        """x % y, written to x."""
         return inplace(_REMAINDER, self, other)
 
     def __floordiv__(self, other: Any, /) -> Tensor:
@@ -1356,7 +1380,7 @@ class Tensor:
         return _reflected(_FLOOR_DIVIDE, self, other)
 
     def __ifloordiv__(self, other: Any, /) -> Tensor:
-        """x // y written to x."""
+        """x // y, written to x."""
         return inplace(_FLOOR_DIVIDE, self, other)
 
     def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, *, dtype: Any = None) -> Tensor:

@@ -173,6 +173,19 @@ def test_vectors_in_float64(k: int) -> None:
         assert_same(expected[1], x @ y[:, 1])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+@pytest.mark.parametrize("k", [1, 3, 255, 256, 257, 1030])
+def test_batches_of_vectors(k: int, dtype: str) -> None:
+    """vecdot of a batch has the bits of its products one by one: both vectors are turned in registers there."""
+    rng = np.random.default_rng(k)
+    for n in (1, 7, 8, 45):
+        x, y = (rtch.asarray((rng.standard_normal((n, k)) * 100).astype(dtype)) for _ in range(2))
+        expected = [rtch.matmul(x[i], y[i]).item() for i in range(n)]
+        assert rtch.vecdot(x, y).tolist() == expected
+        wide = rtch.vecdot(rtch.stack([x, x]), rtch.stack([y, y])[:, ::-1])
+        assert wide[1].tolist() == [rtch.matmul(x[i], y[n - 1 - i]).item() for i in range(n)]
+
+
 def test_large_products() -> None:
     """Several blocks of k at a time, and more columns than are packed at once: any layout, any number of threads."""
     m, k, n = 100, 1060, 1050

@@ -254,3 +254,19 @@ def test_order_of_zeros_and_nan_in_maximum_and_minimum(dtype: str) -> None:
     for function in (rtch.maximum, rtch.minimum):
         assert np.isnan(function(x, nan).numpy()).all()
         assert np.isnan(function(nan, x).numpy()).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "uint8"])
+def test_a_scalar_exponent_has_the_bits_of_a_tensor(dtype: str) -> None:
+    """Squares and first powers take a shorter way."""
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 100, 1000).astype(dtype)
+    if dtype.startswith("float"):
+        x = rng.standard_normal(1000).astype(dtype) * np.array(10.0, dtype) ** rng.integers(-30, 30, 1000).astype(dtype)
+        x = np.concatenate([x, np.array([0.0, -0.0, np.inf, -np.inf, np.nan], dtype)])
+    t = rtch.asarray(x)
+    for exponent in (1, 2):
+        by_tensor = rtch.pow(t, rtch.full((x.size,), exponent, dtype=t.dtype))
+        assert (t**exponent).tobytes() == by_tensor.tobytes()
+        if dtype.startswith("float"):
+            assert (t ** float(exponent)).tobytes() == by_tensor.tobytes()

@@ -123,6 +123,45 @@ def test_lists_arrays_and_single_keys() -> None:
     assert t[rtch.asarray([True, False])].shape == (1, 3, 4)
 
 
+@pytest.mark.parametrize("dtype", ["int8", "float32", "float64", "complex128"])
+@pytest.mark.parametrize("shape", [(40, 3), (40, 40), (5, 6, 7)])
+def test_columns_and_short_rows_are_written(shape: tuple[int, ...], dtype: str) -> None:
+    """What a position selects may be few elements, or lie apart; duplicates and casts included."""
+    rng = np.random.default_rng(1)
+    for axis in range(len(shape)):
+        index = rng.integers(0, shape[axis], 2 * shape[axis])
+        key = (slice(None),) * axis + (index,)
+        x = np.zeros(shape, dtype)
+        value = rng.integers(0, 100, x[key].shape).astype("int8")
+        t = rtch.asarray(x)
+        t[(slice(None),) * axis + (rtch.asarray(index),)] = rtch.asarray(value)
+        x[key] = value
+        assert_same(x, t)
+        t[key] = 5
+        x[key] = 5
+        assert_same(x, t)
+
+
+def test_a_mask_of_all_takes_a_number() -> None:
+    """Also of another dtype, under a view and where gradients flow."""
+    x = np.arange(12.0).reshape(3, 4)
+    t = rtch.asarray(x)
+    whole, part = t[...], t[1:]
+    t[t > 5] = 7
+    part[rtch.asarray([[True] * 4, [False] * 4])] = rtch.asarray(2, dtype=rtch.int8)
+    assert whole.tolist() == x.tolist()
+    assert t.tolist() == np.where(x > 5, 7, x).tolist()
+    assert part.tolist() == [[2.0] * 4, x[2].tolist()]
+    with pytest.raises(DTypeError, match=r"^setitem: float64 does not fit in int64"):
+        rtch.zeros(2, dtype=rtch.int64)[rtch.asarray([True, False])] = rtch.asarray(1.5, dtype=rtch.float64)
+    leaf, value = rtch.asarray(x).requires_grad_(), rtch.asarray(3.0, dtype=rtch.float64).requires_grad_()
+    made = leaf * 1
+    made[made > 5] = value
+    (made * made).sum().backward()
+    assert leaf.grad is not None and leaf.grad.tolist() == np.where(x > 5, 0, 2 * x).tolist()
+    assert value.grad is not None and value.grad.item() == 6 * 6
+
+
 def test_duplicates_the_last_write_stays() -> None:
     """In row-major order of the selection."""
     t = rtch.zeros(4)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -142,6 +143,59 @@ print(ends, y[1].item())
     arguments = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=120)
     assert (done.stdout.strip(), done.stderr) == ("[0, 0, 0, 0, 0, 0] 0.0", "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_fork_during_a_write() -> None:
+    """A fork waits for the write of another thread, so that the child sees a whole value and can go on."""
+    code = """
+import os, sys, threading
+import rtch
+x = rtch.zeros(2_000_000)
+stop = False
+def busy():
+    global x
+    while not stop:
+        x += 1.0
+thread = threading.Thread(target=busy)
+thread.start()
+ends = []
+for _ in range(10):
+    child = os.fork()
+    if child == 0:
+        low, high = rtch.min(x).item(), rtch.max(x).item()
+        x[0] = -1.0
+        os._exit(0 if low == high and x[0].item() == -1.0 else 1)
+    ends.append(os.waitpid(child, 0)[1])
+stop = True
+thread.join()
+print(ends)
+"""
+    arguments = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.stdout.strip(), done.stderr) == (str([0] * 10), "")
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers that signal")
+def test_a_signal_handler_may_write() -> None:
+    """A handler that runs in the middle of a write does its own."""
+    code = """
+import signal
+import rtch
+x, log = rtch.zeros(8), rtch.zeros(1)
+def handler(*_):
+    global log
+    log += 1.0
+    x[0] = 1.0
+signal.signal(signal.SIGALRM, handler)
+signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+while log[0].item() < 300:
+    x += 1.0
+signal.setitimer(signal.ITIMER_REAL, 0)
+print("done")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.stdout.strip(), done.stderr) == ("done", "")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="reads the resource usage of a process")

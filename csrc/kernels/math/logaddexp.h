@@ -26,14 +26,14 @@ static inline rt_wide v_logaddexp_wide(double large, double small) {
 /* What the formula does not give: infinities and NaN. */
 static inline vf32 v_logaddexp_ends_f32(vf32 x, vf32 y, vf32 r) {
     const vf32 inf = v_splat_f32(__builtin_inff());
-    r = v_select_f32(x == -inf, y, v_select_f32(y == -inf, x, r));
+    r = v_select_f32(x == -inf, y + 0.0f, v_select_f32(y == -inf, x + 0.0f, r)); /* log(1) is +0 */
     r = v_select_f32((x == inf) | (y == inf), inf, r);
     return v_select_f32((x != x) | (y != y), x + y, r);
 }
 
 static inline vf64 v_logaddexp_ends_f64(vf64 x, vf64 y, vf64 r) {
     const vf64 inf = v_splat_f64(__builtin_inf());
-    r = v_select_f64(x == -inf, y, v_select_f64(y == -inf, x, r));
+    r = v_select_f64(x == -inf, y + 0.0, v_select_f64(y == -inf, x + 0.0, r)); /* log(1) is +0 */
     r = v_select_f64((x == inf) | (y == inf), inf, r);
     return v_select_f64((x != x) | (y != y), x + y, r);
 }

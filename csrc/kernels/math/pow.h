@@ -112,6 +112,7 @@ static inline vf64 v_pow_f64(vf64 x, vf64 y) {
     r = v_select_f64((x < zero) & ~whole & (a < inf), v_splat_f64(__builtin_nan("")), r);
     r = (vf64)((vi64)r | ((vi64)x & INT64_MIN & whole & ~whole_half));
     r = v_select_f64((x != x) | (y != y), x + y, r);
+    r = v_select_f64(y == v_splat_f64(2), x * x, v_select_f64(y == one, x, r));
     return v_select_f64((y == zero) | (x == one), one, r);
 }
 

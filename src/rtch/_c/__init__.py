@@ -6,6 +6,7 @@ RTCH_ISA forces an instruction set, RTCH_NUM_THREADS the number of threads.
 
 from __future__ import annotations
 
+import operator
 import os
 from typing import Any
 
@@ -32,7 +33,8 @@ def set_num_threads(n: int) -> None:
     Raises:
         ArgumentError: n is out of range.
     """
-    if not isinstance(n, int) or lib.rt_set_num_threads(min(max(n, -1), 1000)) != lib.RT_OK:
+    is_number = hasattr(n, "__index__") and not isinstance(n, bool)
+    if not is_number or lib.rt_set_num_threads(min(max(operator.index(n), -1), 1000)) != lib.RT_OK:
         raise ArgumentError(f"set_num_threads: a number from 1 to 256 is needed; got {n!r}", argument=n)
 
 

@@ -190,7 +190,11 @@ def _methods() -> Iterator[str]:
                 f"        return _operator({constant}, self, other)\n"
             )
         if op.operator and op.kind is Kind.BINARY:
-            swapped = op.summary.translate(str.maketrans("xy", "yx")) if op.name != "divide" else "y / x."
+            swapped = (
+                re.sub(r"\b[xy]\b", lambda m: "y" if m[0] == "x" else "x", op.summary)
+                if op.name != "divide"
+                else "y / x."
+            )
             yield (
                 f"    def __r{op.operator}__(self, other: Any, /) -> Tensor:\n"
                 f'        """{swapped}"""\n'
@@ -199,7 +203,7 @@ def _methods() -> Iterator[str]:
         if op.in_place:
             yield (
                 f"    def __i{op.operator}__(self, other: Any, /) -> Tensor:\n"
-                f'        """{op.summary[:-1]} written to x."""\n'
+                f'        """{op.summary[:-1]}, written to x."""\n'
                 f"        return inplace({constant}, self, other)\n"
             )
         if op.name == "matmul":
