@@ -10,8 +10,8 @@
  * waits for its own comparisons most of the time, so each of STREAMS mergers writes its part of the result.
  *
  * Runs and places are multiples of 64 keys at 64-byte aligned addresses, so there are only whole vectors. Where a merger
- * begins, the keys before its place end within a vector of both runs or at the ends of two; in the first case both are read
- * from their beginning and what comes out first, one vector of keys before the place, is dropped.
+ * begins, the keys before its place end at the ends of two vectors, or within a vector of each run. Then both vectors are
+ * read from their beginning, and what comes out first, which belongs before the place, is dropped.
  */
 #ifndef RTCH_SORT_MERGE_H
 #define RTCH_SORT_MERGE_H

@@ -72,13 +72,13 @@ def stable(a: np.ndarray, descending: bool) -> np.ndarray:
 def shaped(kind: str, dtype: str, n: int, seed: int) -> np.ndarray:
     """A row of a kind that is hard on networks, merges, or samples and pivots."""
     rng = np.random.default_rng(seed)
-    a, i, order = awkward(dtype, (n,), seed), np.arange(n), special(dtype)
+    a, i, edges = awkward(dtype, (n,), seed), np.arange(n), special(dtype)
     if kind == "equal":
-        return np.full(n, rng.choice(order))
+        return np.full(n, rng.choice(edges))
     if kind == "few":
-        return rng.choice(rng.choice(order, 3), n)
+        return rng.choice(rng.choice(edges, 3), n)
     if kind == "extremes":  # the largest key is also what fills up
-        return rng.choice(np.sort(order)[[0, -1]], n)
+        return rng.choice(np.sort(edges)[[0, -1]], n)
     if kind == "random":
         return a
     up, parts = np.sort(i.astype(dtype)), -(-n // CHUNK)
@@ -88,7 +88,7 @@ def shaped(kind: str, dtype: str, n: int, seed: int) -> np.ndarray:
         "turned": lambda: np.roll(up, int(rng.integers(1, n))),  # one chunk both begins and ends the order
         "dealt": lambda: np.concatenate([up[c::parts] for c in range(parts)]),  # runs that alternate
         "chunks reversed": lambda: np.concatenate([up[c : c + CHUNK] for c in range(0, n, CHUNK)][::-1]),
-        "every 64th": lambda: np.where(i % 64 == 0, order[0], np.sort(a)),  # a strided sample of one value
+        "every 64th": lambda: np.where(i % 64 == 0, edges[0], np.sort(a)),  # a strided sample of one value
     }[kind]()
 
 
