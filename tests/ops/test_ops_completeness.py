@@ -45,7 +45,7 @@ def test_exports_are_the_table() -> None:
     for name in exported:
         assert hasattr(rtch, name)
     for name in STRUCTURE - CALLED | BUILT:
-        home = views if name in views.__all__ else composed if name == "clip" else manipulation
+        home = views if name in views.__all__ else composed if name in ("clip", "imag", "real") else manipulation
         assert getattr(rtch, name) is getattr(home, name)
     with pytest.raises(AttributeError, match=r"'rtch' has no attribute 'nothing'"):
         rtch.nothing  # noqa: B018

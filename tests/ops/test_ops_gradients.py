@@ -173,6 +173,8 @@ STRUCTURE: dict[str, list[tuple[Callable[..., Any], tuple[tuple[int, int], ...]]
         (lambda x, y: rtch.clip(x * x, max=y), ((2, 1), (2, 3))),
         (lambda x, y, z: rtch.clip(x, y - 1, z * z), ((2, 3), (2, 3), (1, 3))),
     ],
+    "real": [(lambda x: rtch.real(x * (2 + 1j)) * rtch.real(x), ((2, 3),))],
+    "imag": [(lambda x: rtch.imag(x * (2 + 1j)) * x, ((2, 3),))],
     "concat": [
         (lambda x, y: rtch.concat([x, y, x], axis=1) * 2, ((2, 3), (2, 1))),
         (lambda x, y: rtch.concat([x * x, y], axis=None), ((2, 3), (2, 1))),
