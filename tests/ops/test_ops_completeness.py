@@ -20,7 +20,8 @@ from rtch.ops.table import BY_NAME, OPS
 ROOT = Path(__file__).parents[2]
 CALLED = {"getitem", "setitem", "gather_nd", "scatter_nd", "scatter_nd_add"}  # reached by x[key] and x[key] = y
 BUILT = {"expand_dims", "flip", "squeeze", "stack"}  # made of other ops
-STRUCTURE = {op.name for op in OPS if op.kind is Kind.STRUCTURE}
+EXTENSIONS = {op.name for op in OPS if op.name.startswith(("fft_", "linalg_"))}  # what rtch.fft and rtch.linalg run
+STRUCTURE = {op.name for op in OPS if op.kind is Kind.STRUCTURE} - EXTENSIONS
 GENERATED = {op.name for op in OPS if op.kind is not Kind.STRUCTURE}
 
 

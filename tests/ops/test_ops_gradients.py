@@ -198,9 +198,10 @@ def test_structure(name: str) -> None:
 
 
 def test_no_differentiable_row_is_left_out() -> None:
-    """Elementwise ops and reductions are drawn from the table; the others are listed here, all of them."""
+    """Elementwise ops and reductions are drawn from the table; the others are listed here, all of them, save those that
+    tests/fft and tests/linalg hold."""
     others = {op.name for op in DIFFERENTIABLE if op.kind not in (Kind.UNARY, Kind.BINARY, Kind.REDUCE)}
-    assert set(STRUCTURE) == others
+    assert set(STRUCTURE) == {name for name in others if not name.startswith(("fft_", "linalg_"))}
 
 
 def test_helpers_of_gradients_undo_each_other() -> None:
