@@ -89,6 +89,8 @@ _MODULES = (
     "checkpoint",
     "data",
     "errors",
+    "fft",
+    "linalg",
     "memory",
     "nn",
     "optim",

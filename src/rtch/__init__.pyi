@@ -5,6 +5,8 @@ from rtch import autograd as autograd
 from rtch import checkpoint as checkpoint
 from rtch import data as data
 from rtch import errors as errors
+from rtch import fft as fft
+from rtch import linalg as linalg
 from rtch import memory as memory
 from rtch import nn as nn
 from rtch import optim as optim

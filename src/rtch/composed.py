@@ -6,16 +6,17 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from rtch._c import failure, lib
+from rtch._c import lib
 from rtch.creation import zeros_like
 from rtch.dtypes import promote
 from rtch.errors import ArgumentError, DTypeError
 from rtch.manipulation import concat, sum_to
 from rtch.ops.row import F
 from rtch.ops.table import BY_NAME
-from rtch.tensor import Tensor, binary, need_tensors, normalize_axis, scalar_like, snapshot, structure, where, wrap
+from rtch.tensor import Tensor, binary, need_tensors, normalize_axis, scalar_like, snapshot, structure, where
 
 _CLIP, _MAXIMUM, _MINIMUM, _SUBTRACT = (BY_NAME[name] for name in ("clip", "maximum", "minimum", "subtract"))
+_REAL, _IMAG = BY_NAME["real"], BY_NAME["imag"]
 
 
 def clip(x: Tensor, /, min: Any = None, max: Any = None) -> Tensor:
@@ -121,7 +122,7 @@ def real(x: Tensor, /) -> Tensor:
         DTypeError: bool.
     """
     _need_number("real", x)
-    return _part("real", x, 0) if x.dtype.is_complex else F.positive(x)
+    return structure(_REAL, lib.rt_part(x._h, 0), (x,)) if x.dtype.is_complex else F.positive(x)
 
 
 def imag(x: Tensor, /) -> Tensor:
@@ -131,7 +132,7 @@ def imag(x: Tensor, /) -> Tensor:
         DTypeError: bool.
     """
     _need_number("imag", x)
-    return _part("imag", x, 1) if x.dtype.is_complex else zeros_like(x)
+    return structure(_IMAG, lib.rt_part(x._h, 1), (x,)) if x.dtype.is_complex else zeros_like(x)
 
 
 def _need_number(where_: str, x: Tensor) -> None:
@@ -140,12 +141,5 @@ def _need_number(where_: str, x: Tensor) -> None:
         raise DTypeError(f"{where_}: a numeric dtype is needed; got bool", dtype=x.dtype)
 
 
-def _part(where_: str, x: Tensor, imaginary: int) -> Tensor:
-    h = lib.rt_part(x._h, imaginary)
-    if not h:
-        raise failure(where_, x)
-    return wrap(h)
-
-
-for _function in (clip_grad_high, clip_grad_low, clip_grad_x):
+for _function in (clip_grad_high, clip_grad_low, clip_grad_x, imag, real):
     setattr(F, _function.__name__, _function)

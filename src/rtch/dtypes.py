@@ -32,7 +32,7 @@ class DType:
 
     @property
     def is_floating(self) -> bool:
-        """Whether gradients exist for this type: float32 and float64."""
+        """Whether this is a real type that is computed in with fractions: float32 or float64."""
         return self.kind == "f" and self.itemsize > 2
 
     @property

@@ -14,6 +14,7 @@ Each class is also the builtin that a user would catch, and carries its facts as
     ├── ArgumentError (ValueError)                argument
     │   ├── ConversionError (TypeError)           shape
     │   └── NoDLPackError (AttributeError)
+    ├── LinAlgError (ValueError)                  index, shape
     ├── AllocationError (MemoryError)             nbytes
     ├── DLPackError (BufferError)
     ├── AutogradError (RuntimeError)
@@ -112,6 +113,10 @@ class ConversionError(ArgumentError, TypeError):
 
 class NoDLPackError(ArgumentError, AttributeError):
     """An object that does not speak DLPack."""
+
+
+class LinAlgError(TorchError, ValueError):
+    """A matrix that has no inverse or no decomposition of the kind asked for."""
 
 
 class AllocationError(TorchError, MemoryError):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What the gradients of products, variances and scans in the op table are made of: tensor code, to any order."""
+"""What the longer gradients in the op table are made of: tensor code, to any order."""
 
 from __future__ import annotations
 
@@ -64,9 +64,40 @@ def cumulative_prod_grad(g: Tensor, x: Tensor, axis: int, include_initial: bool)
     return permute_dims(_before(x) * s, inverse_permutation(order))
 
 
+def abs_grad(g: Tensor, x: Tensor) -> Tensor:
+    """The gradient of abs: g times the sign of x, which is x / |x| of a complex x; 0 at 0."""
+    if x.dtype.is_complex:
+        return where(x == 0, 0, g * F.sign(x))
+    return where(x > 0, g, where(x < 0, -g, 0))
+
+
+def sign_grad(g: Tensor, x: Tensor, out: Tensor) -> Tensor:
+    """The gradient of sign: 0; of a complex x, what of g is across the ray from 0 to x, over |x|."""
+    if not x.dtype.is_complex:
+        return F.zeros_like(g)  # type: ignore[no-any-return]
+    flat = x == 0
+    across = g - F.real(g * F.conj(out)) * out
+    return where(flat, 0, across / where(flat, 1, abs(x)))
+
+
+def pow_grad_y(g: Tensor, x: Tensor | complex, y: Tensor, out: Tensor) -> Tensor:
+    """The gradient of pow towards the exponent: g out log(x), with the logarithm in the dtype of the result."""
+    base = F.astype(x, out.dtype, copy=False) if isinstance(x, Tensor) else F.asarray(x, dtype=out.dtype)
+    return where((base == 0) & (F.real(y) >= 0), 0, g * out * F.log(base))
+
+
 def _without_initial(g: Tensor, axis: int, include_initial: bool) -> Tensor:
     return g[(*(slice(None),) * axis, slice(1, None))] if include_initial else g
 
 
-for _function in (cumulative_prod_grad, cumulative_sum_grad, prod_grad, std_grad, var_grad):
+for _function in (
+    abs_grad,
+    cumulative_prod_grad,
+    cumulative_sum_grad,
+    pow_grad_y,
+    prod_grad,
+    sign_grad,
+    std_grad,
+    var_grad,
+):
     setattr(F, _function.__name__, _function)

@@ -37,7 +37,7 @@ def _attrs(**attrs: Any) -> dict[str, Any]:
 
 def astype(x: Tensor, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Tensor:
     """x cast to a dtype. Floating to an integer truncates, saturates out of range, and gives 0 for NaN; an integer to a
-    narrower one keeps the low bits; to bool is ``x != 0``. A gradient flows between float32 and float64.
+    narrower one keeps the low bits; to bool is ``x != 0``. A gradient is cast back; a real x gets the real part.
 
     Raises:
         DTypeError: there is no such dtype, or x is complex and the dtype is real.

@@ -1035,7 +1035,7 @@ class Tensor:
         """Make this leaf collect a gradient, or stop.
 
         Raises:
-            DTypeError: the dtype is not floating.
+            DTypeError: the dtype is neither floating nor complex.
             AutogradError: the tensor is the result of a recorded call.
         """
         from rtch.autograd.graph import set_requires_grad
@@ -1076,7 +1076,7 @@ class Tensor:
             create_graph: record the backward pass, for higher orders.
 
         Raises:
-            NonScalarLossError: no seed and more than one element.
+            NonScalarLossError: no seed, and more than one element or a complex one.
             MissingGradError: the tensor does not require grad.
             FreedGraphError: an earlier pass freed the graph.
         """

@@ -114,14 +114,14 @@ def test_inputs_keep_their_grad_and_mode() -> None:
 
 def test_arguments() -> None:
     """float64 inputs that require grad, and one float64 result, are needed."""
-    with pytest.raises(DTypeError, match="float64 is needed; got float32 for input 1"):
+    with pytest.raises(DTypeError, match="float64 or complex128 is needed; got float32 for input 1"):
         gradcheck(lambda x, y: x * y, [x64(1.0), rtch.ones((1,)).requires_grad_()])
     for none in ([], [rtch.ones((2,), dtype="float64")]):
         with pytest.raises(AutogradError, match="no input requires grad"):
             gradcheck(lambda *x: x[0], none)
-    with pytest.raises(DTypeError, match="one float64 tensor; got float32"):
+    with pytest.raises(DTypeError, match="one float64 or complex128 tensor; got float32"):
         gradcheck(lambda x: x.astype("float32"), x64(1.0))
-    with pytest.raises(DTypeError, match="one float64 tensor; got tuple"):
+    with pytest.raises(DTypeError, match="one float64 or complex128 tensor; got tuple"):
         gradcheck(lambda x: (x, x), x64(1.0))  # type: ignore[arg-type,return-value]
     with pytest.raises(AutogradError, match="no input requires grad"):
         gradgradcheck(lambda x: x, rtch.ones((2,), dtype="float64"))

@@ -4,6 +4,9 @@
 A node runs when all its consumers have delivered. Gradients that reach it by several paths are added in the order of
 the graph (later consumers first, then by input), so the sum does not depend on when they arrived. A gradient is dropped
 as soon as it has been used. `.grad` changes only when the whole pass has succeeded.
+
+The gradient of a real loss L towards a complex z is dL/dRe z + i dL/dIm z, as in PyTorch: the direction of steepest
+ascent, twice the derivative towards conj(z).
 """
 
 from __future__ import annotations
@@ -12,16 +15,17 @@ from collections import deque
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from rtch.autograd.graph import Leaf, Node, freed
+from rtch.autograd.graph import COMPLEX, Leaf, Node, freed
 from rtch.autograd.modes import set_grad_enabled
+from rtch.composed import real
 from rtch.creation import ones_like
-from rtch.dtypes import BY_CODE
+from rtch.dtypes import BY_CODE, DType
 from rtch.errors import ArgumentError, AutogradError, BroadcastError, DTypeError, MissingGradError, NonScalarLossError
 from rtch.manipulation import astype, sum_to
 from rtch.ops.table import BY_NAME
-from rtch.tensor import Tensor, binary, snapshot
+from rtch.tensor import Tensor, binary, snapshot, unary
 
-_ADD = BY_NAME["add"]
+_ADD, _CONJ = BY_NAME["add"], BY_NAME["conj"]
 _Vertex: TypeAlias = Node | Leaf
 _Arrival: TypeAlias = tuple[int, int, Tensor]  # minus the consumer's seq, its input, the gradient
 
@@ -82,14 +86,19 @@ def _place(arrival: _Arrival) -> tuple[int, int]:
 
 
 def _input_gradients(node: Node, g: Tensor, takes_part: dict[_Vertex, int], create: bool) -> Sequence[Tensor | None]:
-    """Gradients towards each input of one node that takes part, in the shapes of the inputs."""
+    """Gradients towards each input of one node that takes part, in the shapes of the inputs.
+
+    Of an analytic function f the rows give g f', and the gradient is g conj(f'), the conjugate of conj(g) f'.
+    """
     env = node.values(create)
-    env["g"] = g
     op = node.op
+    conjugate = node.dtype in COMPLEX and op.conjugates
+    env["g"] = unary(_CONJ, g) if conjugate else g
     if op.variadic:
         (function,), (needs,) = op.grads, op.needs
         assert function is not None
-        return function(*[env[name] for name in needs])  # type: ignore[no-any-return]
+        gradients = function(*[env[name] for name in needs])
+        return [unary(_CONJ, gradient) for gradient in gradients] if conjugate else gradients
     out: list[Tensor | None] = []
     for i, edge in enumerate(node.edges):
         towards = op.grads[i]
@@ -97,10 +106,17 @@ def _input_gradients(node: Node, g: Tensor, takes_part: dict[_Vertex, int], crea
             out.append(None)
             continue
         gradient = towards(*[env[name] for name in op.needs[i]])
+        if conjugate:
+            gradient = unary(_CONJ, gradient)
         if node.shapes is not None:
             gradient = sum_to(gradient, node.shapes[i])
         out.append(gradient)
     return out
+
+
+def _cast(g: Tensor, dtype: DType) -> Tensor:
+    """g as the gradient of a value of another dtype: a real one has the real part."""
+    return astype(real(g) if g.dtype.is_complex and not dtype.is_complex else g, dtype, copy=False)
 
 
 class _Pass:
@@ -116,7 +132,7 @@ class _Pass:
     def add(self, node: _Vertex, place: tuple[int, int], g: Tensor) -> None:
         """Note that a gradient reached a node."""
         if g._h.dtype != node.dtype:  # the call had promoted this input
-            g = astype(g, BY_CODE[node.dtype])
+            g = _cast(g, BY_CODE[node.dtype])
         self.arrivals.setdefault(node, []).append((*place, g))
 
     def deliver(self, node: Node, g: Tensor | None) -> None:
@@ -178,10 +194,10 @@ def _seed(where: str, out: Tensor, gradient: Tensor | None) -> tuple[_Vertex, Te
     if out._node is None:
         raise MissingGradError(f"{where}: the tensor does not depend on anything that requires grad; got {out!r:.80}")
     if gradient is None:
-        if out.size != 1:
+        if out.size != 1 or out.dtype.is_complex:
+            what = "complex tensor" if out.dtype.is_complex else "tensor of several elements"
             raise NonScalarLossError(
-                f"{where}: a tensor of several elements needs a seed gradient; got shape {list(out.shape)}",
-                shape=out.shape,
+                f"{where}: a {what} needs a seed gradient; got shape {list(out.shape)}", shape=out.shape
             )
         return out._node, ones_like(out)
     if not isinstance(gradient, Tensor) or gradient.dtype is not out.dtype:
@@ -223,14 +239,14 @@ def grad(
     Args:
         outputs: tensors to differentiate.
         inputs: tensors, leaves or not, to differentiate towards.
-        grad_outputs: seeds, one per output; may be left out for outputs of one element.
+        grad_outputs: seeds, one per output; may be left out for real outputs of one element.
         retain_graph: keep the graph for another pass; by default as create_graph.
         create_graph: record the pass, for higher orders.
         allow_unused: give None for an input that the outputs do not depend on, instead of an error.
 
     Raises:
         MissingGradError: an input that does not require grad, or that no output depends on.
-        NonScalarLossError: no seed for an output of several elements.
+        NonScalarLossError: no seed for an output of several elements or a complex one.
         FreedGraphError: an earlier pass freed the graph.
         ArgumentError: outputs or inputs are not tensors.
     """

@@ -20,8 +20,8 @@ from rtch.tensor import Tensor, grad_mode, snapshot
 _order = itertools.count(1)
 _new = object.__new__
 _retain = lib.rt_retain
-_FLOWS = frozenset((float32.code, float64.code))
-_COMPLEX = frozenset((complex64.code, complex128.code))
+COMPLEX = frozenset((complex64.code, complex128.code))
+_FLOWS = COMPLEX | {float32.code, float64.code}
 
 # What a saved value is.
 _VALUE, _OUT, _SHAPE, _DTYPE = range(4)
@@ -105,8 +105,6 @@ def record(op: Op, out: Tensor, inputs: tuple[Any, ...], attrs: dict[str, Any] |
     h = out._h
     dtype = h.dtype
     if not op.grads or not grad_mode.enabled or dtype not in _FLOWS:
-        if dtype in _COMPLEX and op.grads and grad_mode.enabled:
-            raise AutogradError(f"{op.name}: gradients don't flow through complex values; use x.detach()", op=op.name)
         return None
     node = _new(Node)
     node.op = op
@@ -145,7 +143,7 @@ def set_requires_grad(t: Tensor, requires_grad: bool) -> None:
     """Give a leaf a place for its gradient, or take it away.
 
     Raises:
-        DTypeError: the dtype is not floating.
+        DTypeError: the dtype is neither floating nor complex.
         AutogradError: the tensor is the result of a recorded call.
     """
     if not t.is_leaf:
@@ -153,8 +151,8 @@ def set_requires_grad(t: Tensor, requires_grad: bool) -> None:
     if not requires_grad:
         t._node = None
     elif t._node is None:
-        if not t.dtype.is_floating:
-            raise DTypeError(f"requires_grad: a floating dtype is needed; got {t.dtype.name}", dtype=t.dtype)
+        if t.dtype.code not in _FLOWS:
+            raise DTypeError(f"requires_grad: a floating or complex dtype is needed; got {t.dtype.name}", dtype=t.dtype)
         t._node = Leaf(t.dtype.code)
 
 

@@ -59,17 +59,19 @@ row(
     Kind.UNARY,
     Rule.NUMERIC,
     "|x|.",
-    lambda g, x: F.where(x > 0, g, F.where(x < 0, -g, 0)),
+    lambda g, x: F.abs_grad(g, x),
     detail="The gradient at 0 is 0, as in PyTorch. A complex x gives its magnitude, which is real.",
     operator="abs",
     to_real=True,
+    wirtinger=True,
 )
 row(
     "sign",
     Kind.UNARY,
     Rule.NUMERIC,
     "-1, 0 or 1 as x is below, at or above 0; NaN of NaN; x / |x| of a complex x.",
-    lambda g: F.zeros_like(g),
+    lambda g, x, out: F.sign_grad(g, x, out),
+    wirtinger=True,
     domain=(0.5, 4.0),
 )
 row(
@@ -230,7 +232,14 @@ row(
     costly=True,
     domain=(-0.9, 0.9),
 )
-row("conj", Kind.UNARY, Rule.COMPLEX, "The complex conjugate; a real x is itself.", lambda g: g)
+row(
+    "conj",
+    Kind.UNARY,
+    Rule.COMPLEX,
+    "The complex conjugate; a real x is itself.",
+    lambda g: F.conj(g),
+    wirtinger=True,
+)
 row("bitwise_invert", Kind.UNARY, Rule.BITWISE, "Every bit of x flipped; not x for bool.", operator="invert")
 row("logical_not", Kind.UNARY, Rule.LOGICAL, "not x; what is not 0 is true.")
 row("isfinite", Kind.PREDICATE, Rule.FLOAT, "Whether x is neither infinite nor NaN.")
@@ -270,7 +279,7 @@ row(
     Rule.NUMERIC,
     "x to the power y.",
     lambda g, x, y: F.where(y == 0, 0, g * y * F.pow(x, y - 1)),
-    lambda g, x, y, out: F.where((x == 0) & (y >= 0), 0, g * out * F.log(x)),
+    lambda g, x, y, out: F.pow_grad_y(g, x, y, out),
     detail="float32 is correctly rounded, float64 within 1 ULP. Integers wrap; 1 and -1 alone have negative powers.",
     operator="pow",
     in_place=True,

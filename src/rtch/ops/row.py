@@ -12,6 +12,10 @@ A gradient is a plain function whose parameter names say what it needs, one func
 What no gradient names is not kept alive by the graph. Gradients are written with tensor operators and, through `F`,
 with the public functions, so that they can be differentiated again. For elementwise ops the engine sums a gradient
 over the axes along which its input was broadcast: the functions here need not.
+
+Gradients of complex results are written as for real ones, g times the derivative, and the engine conjugates what goes
+in and what comes out. A row whose function is not analytic, such as `abs`, says `wirtinger` and gives dL/dRe + i dL/dIm
+itself.
 """
 
 from __future__ import annotations
@@ -142,17 +146,22 @@ class Op:
     in_place: bool = field(default=False, kw_only=True)  # whether there is an operator such as +=
     costly: bool = field(default=False, kw_only=True)  # tens of cycles an element: a second thread pays earlier
     to_real: bool = field(default=False, kw_only=True)  # the result of a complex input is real
+    wirtinger: bool = field(default=False, kw_only=True)  # the gradients are right for complex values as they stand
     nonempty: bool = field(default=False, kw_only=True)  # a reduction that has no value for no elements
     options: tuple[str, ...] = field(default=(), kw_only=True)  # what a reduction takes besides: dtype or correction
     reference: Callable[[], Any]
     domain: tuple[float, float]
     needs: tuple[tuple[str, ...], ...] = field(init=False)
+    conjugates: bool = field(init=False)  # for complex results the engine conjugates around the gradients
     plans: list[Any] = field(init=False, default_factory=lambda: [None] * 4)  # what the graph saves; see rtch.autograd
 
     def __post_init__(self) -> None:
         """Read what each gradient needs from its parameter names."""
         needs = tuple(() if f is None else tuple(inspect.signature(f).parameters) for f in self.grads)
         object.__setattr__(self, "needs", needs)
+        # What names no value is linear with real coefficients, and conjugation would cancel.
+        values = any(name == "out" or name in self.inputs for names in needs for name in names)
+        object.__setattr__(self, "conjugates", values and not self.wirtinger)
 
     @property
     def variadic(self) -> bool:

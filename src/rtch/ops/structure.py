@@ -16,7 +16,7 @@ row(
     inputs=("x", "y"),
     operator="matmul",
 )
-row("astype", Kind.STRUCTURE, Rule.ANY, "Cast to a dtype.", lambda g, x_dtype: F.astype(g, x_dtype))
+row("astype", Kind.STRUCTURE, Rule.ANY, "Cast to a dtype.", lambda g: g)  # the engine casts back
 row("reshape", Kind.STRUCTURE, Rule.ANY, "Same elements, new shape.", lambda g, x_shape: F.reshape(g, x_shape))
 row(
     "broadcast_to",
@@ -136,4 +136,20 @@ row(
     lambda g, x, low, high: F.clip_grad_high(g, x, low, high),
     detail="The gradient passes at the bounds, as in PyTorch.",
     inputs=("x", "low", "high"),
+)
+row(
+    "real",
+    Kind.STRUCTURE,
+    Rule.COMPLEX,
+    "The real part of a complex x, a view; a real x is itself.",
+    lambda g, x_dtype: F.astype(g, x_dtype),
+    wirtinger=True,
+)
+row(
+    "imag",
+    Kind.STRUCTURE,
+    Rule.COMPLEX,
+    "The imaginary part of a complex x, a view; zeros for a real x.",
+    lambda g, x_dtype: F.astype(g, x_dtype) * 1j,
+    wirtinger=True,
 )

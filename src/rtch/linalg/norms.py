@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+"""Norms of vectors and matrices."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from rtch.composed import real
+from rtch.errors import ArgumentError
+from rtch.functions import abs as magnitude
+from rtch.functions import conj, count_nonzero, max, min, sqrt, square, sum, where
+from rtch.linalg.decompositions import svdvals
+from rtch.linalg.matrices import need_floating, need_matrices
+from rtch.manipulation import astype, reshape
+from rtch.tensor import Tensor, axes_mask
+
+
+def vector_norm(
+    x: Tensor, /, *, axis: int | tuple[int, ...] | None = None, keepdims: bool = False, ord: float = 2
+) -> Tensor:
+    """Norms of vectors: ``sum(|x|**ord)**(1 / ord)``, the largest or smallest magnitude for inf or -inf, and how many
+    elements are not 0 for 0. The gradient at a vector of zeros is 0.
+
+    Args:
+        x: floating or complex; the norms are real.
+        axis: one axis, a tuple of axes, or None for all.
+        keepdims: keep the reduced axes with size one.
+        ord: a number.
+
+    Raises:
+        ArgumentError: ord is no number, or inf or -inf of no elements.
+        DimensionError: an axis out of range.
+        DTypeError: neither floating nor complex.
+    """
+    need_floating("vector_norm", x)
+    if isinstance(ord, bool) or not isinstance(ord, (int, float)) or ord != ord:
+        raise ArgumentError(f"vector_norm: ord must be a number; got {ord!r:.80}", argument=ord)
+    mask = axes_mask("vector_norm", axis, x.ndim)
+    return _vector_norm(x, tuple(d for d in range(x.ndim) if mask >> d & 1), keepdims, ord)
+
+
+def _vector_norm(x: Tensor, axes: tuple[int, ...], keepdims: bool, ord: float) -> Tensor:
+    if ord == 0:
+        return astype(count_nonzero(x, axis=axes, keepdims=keepdims), x.dtype.real)
+    if ord == 2:
+        return _root(sum(_squares(x), axis=axes, keepdims=keepdims))
+    sizes = magnitude(x)
+    if math.isinf(ord):
+        return (max if ord > 0 else min)(sizes, axis=axes, keepdims=keepdims)
+    if ord == 1:
+        return sum(sizes, axis=axes, keepdims=keepdims)
+    return sum(sizes**ord, axis=axes, keepdims=keepdims) ** (1 / ord)
+
+
+def _squares(x: Tensor) -> Tensor:
+    return real(x * conj(x)) if x.dtype.is_complex else square(x)
+
+
+def _root(total: Tensor) -> Tensor:
+    """The square root, whose gradient at 0 is 0."""
+    return where(total == 0, total, sqrt(where(total == 0, 1, total)))
+
+
+def matrix_norm(x: Tensor, /, *, keepdims: bool = False, ord: Any = "fro") -> Tensor:
+    """Norms of matrices: "fro" the root of the sum of squares, "nuc" the sum of singular values, 2 or -2 the largest or
+    smallest of them, 1 or -1 the largest or smallest sum of magnitudes of a column, inf or -inf of a row.
+
+    Args:
+        x: (..., m, n), floating or complex; the norms are real.
+        keepdims: keep the two axes with size one.
+        ord: which norm.
+
+    Raises:
+        LinAlgError: 2, -2 and "nuc": the iteration does not converge, as for NaN.
+        ArgumentError: there is no such norm, or none of a matrix without elements.
+        DimensionError: fewer than two dimensions.
+        DTypeError: neither floating nor complex.
+    """
+    need_matrices("matrix_norm", x)
+    if isinstance(ord, str) and ord == "fro":
+        out = _root(sum(_squares(x), axis=(-2, -1)))
+    elif isinstance(ord, str) and ord == "nuc":
+        out = sum(svdvals(x), axis=-1)
+    elif not isinstance(ord, (int, float)) or isinstance(ord, bool) or abs(ord) not in (1, 2, math.inf):
+        raise ArgumentError(
+            f"matrix_norm: ord is one of 'fro', 'nuc', 1, -1, 2, -2, inf, -inf; got {ord!r:.80}", argument=ord
+        )
+    else:
+        sizes = svdvals(x) if abs(ord) == 2 else sum(magnitude(x), axis=-2 if abs(ord) == 1 else -1)
+        out = (max if ord > 0 else min)(sizes, axis=-1)
+    return reshape(out, (*out.shape, 1, 1)) if keepdims else out
