@@ -226,3 +226,19 @@ def _mlp_step() -> Work:
         return torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.ReLU(), torch.nn.Linear(64, 1))
 
     return _step(ours, peer, 32, 64, "Adam", 1e-3)
+
+
+@case("Adam step, 200,000 parameters in 6 tensors")
+def _adam_step() -> Work:
+    shapes = [(64, 256), (256,), (256, 512), (512,), (512, 100), (100,)]
+    arrays, gradients = _arrays(*shapes), _arrays(*shapes)
+    params = [rtch.asarray(a).requires_grad_() for a in arrays]
+    for p, g in zip(params, gradients, strict=True):
+        p.grad = rtch.asarray(g)
+    work: Work = {"rtch": optim.Adam(params).step}
+    if torch is not None:
+        peers = [torch.tensor(a, requires_grad=True) for a in arrays]
+        for peer, g in zip(peers, gradients, strict=True):
+            peer.grad = torch.tensor(g)
+        work["torch"] = torch.optim.Adam(peers).step
+    return work

@@ -162,10 +162,29 @@ int rt_assign(rt_tensor *t, int n, const int64_t *spec, const rt_tensor *value);
 int rt_scatter(rt_tensor *t, int n, const int64_t *axes, rt_tensor *const *index, const rt_tensor *value,
                int accumulate);
 int rt_binary_inplace(int op, rt_tensor *t, const rt_tensor *b);
-int rt_sgd_step(rt_tensor *p, const rt_tensor *g, rt_tensor *buf, int first, double lr, double momentum,
-                double dampening, double weight_decay, int nesterov);
-int rt_adam_step(rt_tensor *p, const rt_tensor *g, rt_tensor *m, rt_tensor *v, double step_size, double beta1,
-                 double beta2, double eps, double weight_decay, double sqrt_bias2);
+
+/* One step of an optimiser over n parameters of one dtype, all of them or none. t holds n parameters, n gradients of any
+   layout, and n each of the state tensors a, b, c, row-major, NULL where the options have none:
+
+     rule      a                 b           c                 numbers
+     SGD       momentum buffer                                 lr, momentum, dampening, weight_decay
+     ADAM      mean              variance    its maximum       lr / bias1, beta1, beta2, eps, weight_decay, sqrt(bias2),
+                                                               factor on the parameter (1, or less where decay is apart)
+     RMSPROP   mean square       mean        momentum buffer   lr, alpha, eps, weight_decay, momentum
+     ADAGRAD   sum of squares                                  lr, eps, weight_decay */
+#define RT_STEP_SGD 0
+#define RT_STEP_ADAM 1
+#define RT_STEP_RMSPROP 2
+#define RT_STEP_ADAGRAD 3
+#define RT_N_STEPS 4
+#define RT_STEP_MAXIMIZE 1 /* flags */
+#define RT_STEP_NESTEROV 2
+#define RT_STEP_FIRST 4 /* SGD's first step sets the buffer */
+int rt_step(int rule, int n, rt_tensor *const *t, const double *numbers, int flags);
+/* rt_own for many, made row-major too: own[i] is t[i] or a copy. Returns how many are copies; -1 where memory was refused
+   for one or a layout can't be written, and then there are none. NULLs pass through. */
+int rt_own_all(int n, rt_tensor *const *t, rt_tensor **own);
+double rt_running_power(double x, int64_t n); /* x multiplied n times, from the left */
 
 /* Random numbers: element i is Philox4x32-10(key = seed, counter = (offset + i, 0)). */
 rt_tensor *rt_random_uniform(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset, double low,

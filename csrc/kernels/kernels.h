@@ -67,14 +67,8 @@ typedef struct rt_gemm {
     int64_t scratch; /* bytes that product and packed need */
 } rt_gemm;
 
-typedef struct rt_adam_args {
-    double step_size, beta1, beta2, eps, weight_decay, sqrt_bias2;
-} rt_adam_args;
-
-typedef struct rt_sgd_args {
-    double lr, momentum, dampening, weight_decay;
-    int nesterov, first;
-} rt_sgd_args;
+/* One optimiser step on n contiguous elements, which only t points to: rtch.h has the operands and numbers. */
+typedef void (*rt_step_fn)(char *const *t, int64_t n, const double *numbers, int flags);
 
 typedef struct rt_kernels {
     const char *isa;
@@ -110,9 +104,7 @@ typedef struct rt_kernels {
     /* Where n_x dense items belong in a sorted row: before the first that is not smaller, or, right, after equal ones. */
     void (*search[RT_N_DTYPES])(const char *sorted, int64_t stride, int64_t n, const char *x, int64_t n_x, int right,
                                 int64_t *out);
-    /* p, g, buf may be the only tensors; contiguous, n elements. buf is NULL without momentum. */
-    void (*sgd[RT_N_DTYPES])(char *p, const char *g, char *buf, int64_t n, const rt_sgd_args *args);
-    void (*adam[RT_N_DTYPES])(char *p, const char *g, char *m, char *v, int64_t n, const rt_adam_args *args);
+    rt_step_fn step[RT_N_STEPS][RT_N_DTYPES];
     /* out is float64; element i of the call is number offset + i of the stream. */
     void (*uniform)(double *out, int64_t n, uint64_t seed, uint64_t offset);
     void (*normal)(double *out, int64_t n, uint64_t seed, uint64_t offset);

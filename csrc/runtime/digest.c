@@ -10,7 +10,7 @@
 #include "runtime.h"
 
 /* Kernels that are no op of the table. */
-enum { SGD = RT_N_OPS, ADAM, UNIFORM, NORMAL, PERMUTATION, SORT, N_PARTS };
+enum { SGD = RT_N_OPS, ADAM, UNIFORM, NORMAL, PERMUTATION, SORT, RMSPROP, ADAGRAD, OPTIM_OPTIONS, N_PARTS };
 
 static const char *const names[N_PARTS] = {
 #define X(NAME, kind, rule, costly, to_real) #NAME,
@@ -22,6 +22,9 @@ static const char *const names[N_PARTS] = {
     "NORMAL",
     "PERMUTATION",
     "SORT",
+    "RMSPROP",
+    "ADAGRAD",
+    "OPTIM_OPTIONS",
 };
 
 static void mix(uint64_t *h, uint64_t word) {
@@ -292,16 +295,44 @@ static int digest_casts(uint64_t *h) {
     return ok;
 }
 
-static int digest_optimizer(uint64_t *h, int adam, int dtype) {
-    rt_tensor *p = moderate(dtype, 37, 11, 1), *g = moderate(dtype, 37, 11, 2), *m = moderate(dtype, 37, 11, 3);
-    rt_tensor *v = m ? rt_unary(RT_OP_SQUARE, m) : NULL;
-    int ok = p && g && m && v;
-    if (ok && adam) ok = rt_adam_step(p, g, m, v, 0.01, 0.9, 0.999, 1e-8, 0.1, 0.3) == RT_OK;
-    else if (ok) ok = rt_sgd_step(p, g, m, 0, 0.1, 0.9, 0.0, 0.01, 1) == RT_OK;
-    rt_tensor *const all[4] = {p, g, m, v};
-    for (int i = 0; i < 4; i++)
-        if (all[i]) ok = absorb(h, all[i]) && ok;
+/* One step over two parameters, of 37 x 11 and of 61 x 131 elements; the state tensors that `states` has a bit for. */
+static int digest_step(uint64_t *h, int rule, int n, int states, const double *numbers, int flags, int dtype) {
+    static const int64_t sizes[2][2] = {{37, 11}, {61, 131}};
+    rt_tensor *t[10] = {NULL};
+    int ok = 1;
+    for (int k = 0; k < 5; k++)
+        for (int i = 0; i < n; i++) {
+            if (k >= 2 && !(states >> (k - 2) & 1)) continue;
+            rt_tensor *x = moderate(dtype, sizes[i][0], sizes[i][1], k < 2 ? (uint64_t)k + 1 : 3);
+            const int square = k >= 2 && (k == 2) == (rule > RT_STEP_ADAM);
+            t[k * n + i] = x && square ? rt_unary(RT_OP_SQUARE, x) : x;
+            if (x && square) rt_release(x);
+            ok = ok && t[k * n + i];
+        }
+    ok = ok && rt_step(rule, n, t, numbers, flags) == RT_OK;
+    for (int i = 0; i < 5 * n; i++)
+        if (t[i]) ok = absorb(h, t[i]) && ok;
     return ok;
+}
+
+static int digest_optimizer(uint64_t *h, int part, int dtype) {
+    static const double sgd[] = {0.1, 0.9, 0.0, 0.01}, adam[] = {0.01, 0.9, 0.999, 1e-8, 0.1, 0.3, 1},
+                        adamw[] = {0.01, 0.3, 0.9, 1e-8, 0, 0.3, 0.999}, rmsprop[] = {0.01, 0.9, 1e-8, 0.1, 0.8},
+                        adagrad[] = {0.01, 1e-10, 0.1};
+    switch (part) {
+    case SGD: return digest_step(h, RT_STEP_SGD, 1, 3, sgd, RT_STEP_NESTEROV, dtype);
+    case ADAM: return digest_step(h, RT_STEP_ADAM, 1, 3, adam, 0, dtype);
+    case RMSPROP:
+        return digest_step(h, RT_STEP_RMSPROP, 2, 1, rmsprop, 0, dtype) &&
+               digest_step(h, RT_STEP_RMSPROP, 2, 5, rmsprop, RT_STEP_MAXIMIZE, dtype);
+    case ADAGRAD: return digest_step(h, RT_STEP_ADAGRAD, 2, 1, adagrad, 0, dtype);
+    default:
+        return digest_step(h, RT_STEP_SGD, 2, 0, sgd, 0, dtype) &&
+               digest_step(h, RT_STEP_SGD, 2, 1, sgd, RT_STEP_FIRST | RT_STEP_MAXIMIZE, dtype) &&
+               digest_step(h, RT_STEP_ADAM, 2, 7, adamw, RT_STEP_MAXIMIZE, dtype) &&
+               digest_step(h, RT_STEP_RMSPROP, 2, 3, rmsprop, 0, dtype) &&
+               digest_step(h, RT_STEP_RMSPROP, 2, 7, rmsprop, 0, dtype);
+    }
 }
 
 /* Sorted rows and columns, positions, where numbers belong, and which are not 0. */
@@ -374,7 +405,10 @@ uint64_t rt_digest(int part) {
     case RT_OP_ASTYPE: ok = digest_casts(&h); break;
     case RT_OP_SETITEM: ok = digest_assignment(&h); break;
     case SGD:
-    case ADAM: ok = digest_optimizer(&h, part == ADAM, RT_F32) && digest_optimizer(&h, part == ADAM, RT_F64); break;
+    case ADAM:
+    case RMSPROP:
+    case ADAGRAD:
+    case OPTIM_OPTIONS: ok = digest_optimizer(&h, part, RT_F32) && digest_optimizer(&h, part, RT_F64); break;
     case UNIFORM: ok = absorb(&h, rt_random_uniform(RT_F32, 2, shape, 12345, 1, -2, 3)); break;
     case NORMAL: ok = absorb(&h, rt_random_normal(RT_F64, 2, shape, 12345, 2, 1, 2)); break;
     case PERMUTATION: ok = absorb(&h, rt_random_permutation(1009, 12345, 3)); break;

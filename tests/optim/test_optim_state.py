@@ -23,6 +23,11 @@ KINDS: dict[str, Callable[[Any], optim.Optimizer]] = {
     "dampening": lambda params: optim.SGD(params, lr=0.1, momentum=0.9, dampening=0.5),
     "nesterov": lambda params: optim.SGD(params, lr=0.1, momentum=0.9, nesterov=True),
     "adam": lambda params: optim.Adam(params, lr=0.1, weight_decay=0.01),
+    "amsgrad": lambda params: optim.Adam(params, lr=0.1, amsgrad=True, maximize=True),
+    "adamw": lambda params: optim.AdamW(params, lr=0.1),
+    "rmsprop": lambda params: optim.RMSprop(params, lr=0.1),
+    "rmsprop all": lambda params: optim.RMSprop(params, lr=0.1, momentum=0.5, centered=True, eps=1e-2),
+    "adagrad": lambda params: optim.Adagrad(params, lr=0.1, lr_decay=0.1),
 }
 
 
@@ -110,11 +115,22 @@ def test_a_state_dict_is_a_value(kind: str) -> None:
     assert expected == plain(other.state_dict())
 
 
-@pytest.mark.parametrize("kind", ["SGD", "Adam"])
-def test_pytorchs_state_continues(kind: str) -> None:
+THEIRS = {
+    "SGD": ("SGD", {"momentum": 0.9}),
+    "Adam": ("Adam", {}),
+    "amsgrad": ("Adam", {"amsgrad": True}),
+    "AdamW": ("AdamW", {}),
+    "RMSprop": ("RMSprop", {"momentum": 0.5, "centered": True, "eps": 0.1}),
+    "Adagrad": ("Adagrad", {"initial_accumulator_value": 0.1}),
+}
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_pytorchs_state_continues(name: str) -> None:
     """PyTorch's state_dict, its tensors made ours (step too), loads, and both libraries go on alike."""
     torch = pytest.importorskip("torch")
-    options: dict[str, Any] = {"lr": 0.1, "weight_decay": 0.01, **({"momentum": 0.9} if kind == "SGD" else {})}
+    kind, own = THEIRS[name]
+    options: dict[str, Any] = {"lr": 0.1, "weight_decay": 0.01, **own}
     params = leaves("float64")
     theirs = [torch.tensor(p.tolist(), dtype=torch.float64).requires_grad_() for p in params]
     reference = getattr(torch.optim, kind)(theirs, **options)
@@ -141,15 +157,17 @@ def test_pytorchs_state_continues(kind: str) -> None:
     walk(optimizer, params, 4, 10)
     for p, t in zip(params, theirs, strict=True):
         assert t.detach().flatten().tolist() == pytest.approx(p.detach().reshape(-1).tolist(), rel=1e-12)
-    if kind == "Adam":
+    if kind != "SGD":
         assert [10] * 3 == [entry["step"] for entry in optimizer.state_dict()["state"].values()]
 
 
-def test_pytorch_takes_our_state() -> None:
-    """Our Adam state, its tensors made PyTorch's, loads there and continues alike."""
+@pytest.mark.parametrize("name", THEIRS)
+def test_pytorch_takes_our_state(name: str) -> None:
+    """Our state, its tensors made PyTorch's, loads there and continues alike."""
     torch = pytest.importorskip("torch")
+    kind, own = THEIRS[name]
     params = leaves("float64")
-    optimizer = optim.Adam(params, lr=0.1)
+    optimizer = getattr(optim, kind)(params, lr=0.1, **own)
     walk(optimizer, params, 0, 4)
     state = optimizer.state_dict()
     for entry in state["state"].values():
@@ -157,7 +175,7 @@ def test_pytorch_takes_our_state() -> None:
             number = value.tolist() if isinstance(value, Tensor) else float(value)
             entry[key] = torch.tensor(number, dtype=torch.float32 if key == "step" else torch.float64)
     theirs = [torch.tensor(p.tolist(), dtype=torch.float64).requires_grad_() for p in params]
-    reference = torch.optim.Adam(theirs, lr=9.0)
+    reference = getattr(torch.optim, kind)(theirs, lr=9.0)
     reference.load_state_dict(state)
     for t, p in zip(theirs, params, strict=True):
         p.grad = Generator(9).normal(p.shape, dtype="float64")
@@ -166,6 +184,34 @@ def test_pytorch_takes_our_state() -> None:
     reference.step()
     for p, t in zip(params, theirs, strict=True):
         assert t.detach().flatten().tolist() == pytest.approx(p.detach().reshape(-1).tolist(), rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad"])
+def test_defaults_are_pytorchs(kind: str) -> None:
+    """Options and what a new optimiser's state_dict says are PyTorch's, switches of its implementation left out."""
+    torch = pytest.importorskip("torch")
+    switches = ("foreach", "fused", "capturable", "differentiable")
+    ours = getattr(optim, kind)(leaves()).state_dict()
+    theirs = getattr(torch.optim, kind)([torch.zeros(p.shape, requires_grad=True) for p in leaves()]).state_dict()
+    group = {key: value for key, value in theirs["param_groups"][0].items() if key not in switches}
+    assert group == ours["param_groups"][0]
+    assert {i: sorted(entry) for i, entry in theirs["state"].items()} == {
+        i: sorted(entry) for i, entry in ours["state"].items()
+    }
+
+
+def test_a_state_from_before_there_were_options() -> None:
+    """A group that lacks the options that came later loads with them off."""
+    params = leaves()
+    optimizer = optim.Adam(params, lr=0.1)
+    walk(optimizer, params, 0, 2)
+    state = optimizer.state_dict()
+    for key in ("amsgrad", "maximize", "decoupled_weight_decay"):
+        del state["param_groups"][0][key]
+    other = optim.Adam(leaves(), maximize=True)
+    other.load_state_dict(state)
+    assert not other.param_groups[0]["maximize"]
+    assert plain(optimizer.state_dict()) == plain(other.state_dict())
 
 
 @pytest.mark.parametrize("step", [3, 3.0, rtch.asarray(3), rtch.asarray(3.0), rtch.asarray([3.0], dtype="float64")])
@@ -209,8 +255,12 @@ DAMAGE: dict[str, tuple[Callable[[Any], Any], str]] = {
     "no lr": (_with(lambda s: s["param_groups"][0].pop("lr")), "lacks the option 'lr'"),
     "lr out of range": (_with(lambda s: s["param_groups"][0].update(lr=-1.0)), "lr must be finite and not negative"),
     "betas out of range": (_with(lambda s: s["param_groups"][0].update(betas=[0.9, 1.0])), "betas must be two"),
-    "amsgrad": (_with(lambda s: s["param_groups"][0].update(amsgrad=True)), "has amsgrad on"),
-    "maximize": (_with(lambda s: s["param_groups"][0].update(maximize=True)), "has maximize on"),
+    "amsgrad without its tensor": (
+        _with(lambda s: s["param_groups"][0].update(amsgrad=True)),
+        "max_exp_avg_sq must be .* got NoneType",
+    ),
+    "another's option": (_with(lambda s: s["param_groups"][0].update(centered=True)), "has centered on"),
+    "no switch": (_with(lambda s: s["param_groups"][0].update(maximize=1)), "maximize must be True or False; got 1"),
     "a parameter too many": (_with(lambda s: s["state"].update({3: {}})), "state is by parameter, 0 to 2; got 3"),
     "a negative parameter": (_with(lambda s: s["state"].update({-1: {}})), "state is by parameter, 0 to 2; got -1"),
     "a name": (_with(lambda s: s["state"].update(weight={})), "state is by parameter, 0 to 2; got 'weight'"),
@@ -308,7 +358,22 @@ OF_ADAM: dict[str, tuple[dict[str, Any], str]] = {
     "three betas": ({"betas": (0.1, 0.2, 0.3)}, r"betas must be two numbers in \[0, 1\)"),
     "text betas": ({"betas": ("a", "b")}, r"betas must be two numbers in \[0, 1\)"),
     "eps": ({"eps": -1e-8}, "eps must be finite and not negative; got -1e-08"),
+    "amsgrad": ({"amsgrad": "yes"}, "amsgrad must be True or False; got 'yes'"),
+    "maximize": ({"maximize": 1}, "maximize must be True or False; got 1"),
 }
+OF_OTHERS: list[tuple[str, dict[str, Any], str]] = [
+    ("AdamW", {"betas": (1.0, 0.9)}, r"betas must be two numbers in \[0, 1\)"),
+    ("RMSprop", {"alpha": -1.0}, "alpha must be finite and not negative; got -1.0"),
+    ("RMSprop", {"momentum": -1.0}, "momentum must be finite and not negative; got -1.0"),
+    ("RMSprop", {"centered": None}, "centered must be True or False; got None"),
+    ("Adagrad", {"lr_decay": -1.0}, "lr_decay must be finite and not negative; got -1.0"),
+    ("Adagrad", {"initial_accumulator_value": float("nan")}, "initial_accumulator_value must be finite"),
+    ("Adagrad", {"eps": True}, "eps must be finite and not negative; got True"),
+    ("LBFGS", {"max_iter": -1}, "max_iter must be a number from 0 up; got -1"),
+    ("LBFGS", {"history_size": 2.5}, "history_size must be a number from 0 up; got 2.5"),
+    ("LBFGS", {"line_search_fn": "backtracking"}, "line_search_fn must be None or 'strong_wolfe'; got 'backtracking'"),
+    ("LBFGS", {"tolerance_grad": -1.0}, "tolerance_grad must be finite and not negative"),
+]
 
 
 @pytest.mark.parametrize("kind", ["SGD", "Adam"])
@@ -322,7 +387,7 @@ def test_parameters_and_shared_options(name: str, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
-    [*(("SGD", *case) for case in OF_SGD.values()), *(("Adam", *case) for case in OF_ADAM.values())],
+    [*(("SGD", *case) for case in OF_SGD.values()), *(("Adam", *case) for case in OF_ADAM.values()), *OF_OTHERS],
 )
 def test_own_options(kind: str, options: dict[str, Any], message: str) -> None:
     """Each optimiser's own options have their ranges."""
@@ -335,3 +400,68 @@ def test_a_generator_of_parameters() -> None:
     layer = rtch.nn.Linear(2, 1)
     for params in (layer.parameters(), tuple(layer.parameters()), {"a": layer.weight}.values()):
         optim.SGD(params)
+
+
+# Groups -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["SGD", "Adam", "RMSprop", "Adagrad"])
+def test_adding_a_group(kind: str) -> None:
+    """A group that is added later steps with its own options, counts its own steps, and saves and loads."""
+    params, others = leaves(), leaves()
+    optimizer = getattr(optim, kind)(params[:1], lr=0.1)
+    walk(optimizer, params[:1], 0, 2)
+    optimizer.add_param_group({"params": params[1:], "lr": 0.5})
+    assert [(0.1, 1), (0.5, 2)] == [(g["lr"], len(g["params"])) for g in optimizer.param_groups]
+    walk(optimizer, params, 2, 4)
+    other = getattr(optim, kind)([{"params": others[:1]}, {"params": others[1:]}], lr=9.0)
+    other.load_state_dict(optimizer.state_dict())
+    with rtch.no_grad():
+        for p, t in zip(others, params, strict=True):
+            p[...] = t.detach()
+    walk(optimizer, params, 4, 6)
+    walk(other, others, 4, 6)
+    assert bits(params) == bits(others)
+    if kind != "SGD":
+        assert [6, 4, 4] == [optimizer.state_dict()["state"][i]["step"] for i in range(3)]
+
+
+def test_what_adding_a_group_refuses() -> None:
+    """A group that is none, has a parameter twice or an option that is not known changes nothing."""
+    params = leaves()
+    optimizer = optim.SGD(params, lr=0.1)
+    for group, message in (
+        ({"params": params[0]}, "a parameter is given twice"),
+        ({"lr": 1.0}, "every group must be a dictionary with 'params'"),
+        ({"params": [leaf()], "rate": 1.0}, "unknown option 'rate'"),
+        ({"params": [leaf()], "lr": -1.0}, "lr must be finite"),
+        ({"params": [rtch.ones(2)]}, "a leaf that requires grad"),
+    ):
+        with pytest.raises(OptimizerError, match=message):
+            optimizer.add_param_group(group)
+    assert 1 == len(optimizer.param_groups)
+
+
+def test_repr() -> None:
+    """Options and the number of parameters of every group."""
+    text = repr(optim.SGD([{"params": leaves()[:1]}, {"params": leaves()[1:], "lr": 0.5}], lr=0.1))
+    assert text.startswith("SGD(\n  (0): lr=0.1, momentum=0.0, ")
+    assert text.endswith(", 6 parameters\n)")
+    assert ", 12 parameters\n  (1): lr=0.5, " in text
+
+
+def test_a_closure() -> None:
+    """step calls a closure first, with gradients on, and gives back what it gave."""
+    p = rtch.asarray([3.0]).requires_grad_()
+    optimizer = optim.SGD([p], lr=0.25)
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = (p * p).sum()
+        loss.backward()
+        return loss
+
+    with rtch.no_grad():
+        assert 9.0 == optimizer.step(closure).item()
+    assert [1.5] == p.tolist()
+    assert optimizer.step() is None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""SGD and Adam step by step against PyTorch and by hand, and what a step does to memory."""
+"""Optimisers step by step against PyTorch and by hand, and what a step does to memory."""
 
 from __future__ import annotations
 
@@ -31,6 +31,24 @@ OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "adam zero beta": ("Adam", {"lr": 0.05, "betas": (0.0, 0.9)}),
     "adam decay eps": ("Adam", {"lr": 0.05, "eps": 1e-2, "weight_decay": 0.1}),
     "adam lr 0": ("Adam", {"lr": 0.0}),
+    "adam amsgrad": ("Adam", {"lr": 0.05, "amsgrad": True, "weight_decay": 0.01}),
+    "adam maximize": ("Adam", {"lr": 0.05, "maximize": True, "weight_decay": 0.01}),
+    "adam decoupled": ("Adam", {"lr": 0.05, "weight_decay": 0.3, "decoupled_weight_decay": True}),
+    "adamw": ("AdamW", {}),
+    "adamw decay": ("AdamW", {"lr": 0.05, "weight_decay": 0.3}),
+    "adamw all": ("AdamW", {"lr": 0.05, "weight_decay": 0.3, "amsgrad": True, "maximize": True, "eps": 1e-3}),
+    "sgd maximize": ("SGD", {"lr": 0.1, "momentum": 0.9, "maximize": True, "weight_decay": 0.05}),
+    "rmsprop": ("RMSprop", {}),
+    "rmsprop alpha": ("RMSprop", {"lr": 0.05, "alpha": 0.5, "eps": 1e-3, "weight_decay": 0.1}),
+    "rmsprop centered": ("RMSprop", {"centered": True, "alpha": 0.9, "eps": 1e-2}),
+    "rmsprop momentum": ("RMSprop", {"momentum": 0.8}),
+    "rmsprop all": (
+        "RMSprop",
+        {"centered": True, "momentum": 0.8, "maximize": True, "weight_decay": 0.1, "eps": 1e-2, "alpha": 0.9},
+    ),
+    "adagrad": ("Adagrad", {}),
+    "adagrad decay": ("Adagrad", {"lr": 0.3, "lr_decay": 0.1, "weight_decay": 0.05}),
+    "adagrad start": ("Adagrad", {"initial_accumulator_value": 0.5, "eps": 1e-2, "maximize": True}),
 }
 
 
@@ -106,7 +124,7 @@ def test_groups_are_pytorchs() -> None:
         reference.param_groups[2]["lr"] *= 0.5
     for p, t in zip(params, theirs, strict=True):
         assert t.detach().flatten().tolist() == pytest.approx(p.detach().reshape(-1).tolist(), rel=1e-12)
-    keys = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "params")
+    keys = ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize", "params")
     for ours, other in zip(optimizer.state_dict()["param_groups"], reference.state_dict()["param_groups"], strict=True):
         assert {key: other[key] for key in keys} == ours
 
@@ -291,20 +309,59 @@ def test_a_refused_step_changes_nothing(kind: str) -> None:
     }
 
 
-@pytest.mark.parametrize("kind", ["SGD", "Adam"])
-def test_threads_do_not_change_a_step(kind: str) -> None:
-    """A step on a large parameter gives the same bits with one thread and with four."""
+@pytest.mark.parametrize("name", OPTIONS)
+def test_threads_and_company_do_not_change_a_step(name: str) -> None:
+    """A parameter steps to the same bits with one thread and four, among others and alone."""
+    kind, options = OPTIONS[name]
+    sizes = [(30_001,), (3, 5), (0,), (123_457,), ()]
     before = rtch.get_num_threads()
-    moved = []
+    found = set()
     try:
-        for n in (1, 4):
+        for n, alone in ((1, False), (4, False), (4, True)):
             rtch.set_num_threads(n)
-            p = Generator(1).normal((300_000,)).requires_grad_()
-            optimizer = getattr(optim, kind)([p], lr=0.1)
-            p.grad = Generator(2).normal((300_000,))
-            optimizer.step()
-            optimizer.step()
-            moved.append(p.tobytes())
+            params = [Generator(i).normal(size).requires_grad_() for i, size in enumerate(sizes)]
+            optimizers = [getattr(optim, kind)([p], **options) for p in params]
+            if not alone:
+                optimizers = [getattr(optim, kind)(params, **options)]
+            for step in range(3):
+                for i, p in enumerate(params):
+                    p.grad = Generator(10 * step + i + 100).normal(p.shape)
+                for optimizer in optimizers:
+                    optimizer.step()
+            found.add(b"".join(p.tobytes() for p in params))
     finally:
         rtch.set_num_threads(before)
+    assert 1 == len(found)
+
+
+def test_dtypes_in_one_group() -> None:
+    """Parameters of both dtypes in one group step as they do alone."""
+    moved = []
+    for together in (True, False):
+        params = leaves("float32")[:2] + leaves("float64", 1)[:2]
+        groups = [params] if together else [[p] for p in params]
+        optimizers = [optim.AdamW(group, lr=0.1) for group in groups]
+        for step in range(3):
+            for i, p in enumerate(params):
+                p.grad = Generator(10 * step + i).normal(p.shape, dtype=p.dtype)
+            for optimizer in optimizers:
+                optimizer.step()
+        moved.append([p.tobytes() for p in params])
     assert moved[0] == moved[1]
+
+
+def test_special_values_pass_as_pytorchs() -> None:
+    """NaN and infinite gradients and parameters give what PyTorch gives, in every optimiser."""
+    torch = pytest.importorskip("torch")
+    inf, nan = float("inf"), float("nan")
+    starts = [1.0, inf, -inf, nan, 0.0, 1.0, 1.0, 1.0, -0.0]
+    slopes = [nan, 1.0, 1.0, 1.0, 0.0, inf, -inf, 1e150, -0.0]
+    for name, (kind, options) in OPTIONS.items():
+        p = rtch.asarray(starts, dtype="float64").requires_grad_()
+        t = torch.tensor(starts, dtype=torch.float64, requires_grad=True)
+        ours, theirs = getattr(optim, kind)([p], **options), getattr(torch.optim, kind)([t], **options)
+        for _ in range(2):
+            p.grad, t.grad = rtch.asarray(slopes, dtype="float64"), torch.tensor(slopes, dtype=torch.float64)
+            ours.step()
+            theirs.step()
+        assert t.tolist() == pytest.approx(p.tolist(), rel=1e-12, nan_ok=True), name

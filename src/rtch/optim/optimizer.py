@@ -3,20 +3,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from rtch import tensor
-from rtch._c import failure, lib
+from rtch.autograd import enable_grad
 from rtch.errors import OptimizerError
 from rtch.tensor import Tensor, snapshot
 
-# Options of PyTorch's that change the formulas and that we don't have; the others it saves don't change a result.
-_NOT_OURS = ("amsgrad", "decoupled_weight_decay", "maximize")
+_NUMBERS = frozenset(
+    [
+        *("lr", "weight_decay", "eps", "momentum", "alpha", "lr_decay", "initial_accumulator_value"),
+        *("tolerance_grad", "tolerance_change"),
+    ]
+)
+_SWITCHES = frozenset(("nesterov", "amsgrad", "maximize", "centered", "decoupled_weight_decay"))
+# Options of PyTorch's that change the formulas: an optimiser without one of them refuses a state that has it on. The
+# others that PyTorch saves don't change a result.
+_FORMULAS = ("amsgrad", "decoupled_weight_decay", "maximize", "centered")
+# Options that came after the first state dictionaries were written, which were off.
+_LATER = ("amsgrad", "decoupled_weight_decay", "maximize")
+# What schedulers note in a group.
+SCHEDULED = ("initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum")
 
 
 class Optimizer:
-    """Base of optimisers. A subclass defines `_update`, one step for one parameter, and `_restore`.
+    """Base of optimisers. A subclass defines `_update`, one step for a group, and `_restore`.
 
     Args:
         params: tensors that require grad, or dictionaries ``{"params": tensors, "lr": ...}``, one per group.
@@ -27,32 +38,39 @@ class Optimizer:
     """
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
-        name = type(self).__name__
         given = self._listed(params)
         if not given:
-            raise OptimizerError(f"{name}: no parameters")
-        groups = given if isinstance(given[0], Mapping) else [{"params": given}]
+            raise OptimizerError(f"{type(self).__name__}: no parameters")
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[int, dict[str, Any]] = {}
-        seen: set[int] = set()
-        for group in groups:
-            if not isinstance(group, Mapping) or "params" not in group:
-                raise OptimizerError(f"{name}: every group must be a dictionary with 'params'; got {group!r:.60}")
-            unknown = sorted(set(group) - set(defaults) - {"params"})
-            if unknown:
-                raise OptimizerError(f"{name}: unknown option {unknown[0]!r}; known are {', '.join(defaults)}")
-            own = group["params"]
-            tensors = [own] if isinstance(own, Tensor) else self._listed(own)
-            for t in tensors:
-                if not isinstance(t, Tensor) or not t.requires_grad or not t.is_leaf:
-                    raise OptimizerError(f"{name}: every parameter must be a leaf that requires grad; got {t!r:.60}")
-                if id(t) in seen:
-                    raise OptimizerError(f"{name}: a parameter is given twice")
-                seen.add(id(t))
-            options = {**defaults, **{key: value for key, value in group.items() if key != "params"}}
-            self._check(options)
-            self.param_groups.append({**options, "params": tensors})
+        for group in given if isinstance(given[0], Mapping) else [{"params": given}]:
+            self.add_param_group(group)
+
+    def add_param_group(self, param_group: Mapping[str, Any]) -> None:
+        """Add a group ``{"params": tensors, "lr": ...}``; options that it does not name are the defaults.
+
+        Raises:
+            OptimizerError: as the constructor; nothing has changed.
+        """
+        name = type(self).__name__
+        if not isinstance(param_group, Mapping) or "params" not in param_group:
+            raise OptimizerError(f"{name}: every group must be a dictionary with 'params'; got {param_group!r:.60}")
+        unknown = sorted(set(param_group) - set(self.defaults) - {"params", *SCHEDULED})
+        if unknown:
+            raise OptimizerError(f"{name}: unknown option {unknown[0]!r}; known are {', '.join(self.defaults)}")
+        own = param_group["params"]
+        tensors = [own] if isinstance(own, Tensor) else self._listed(own)
+        seen = {id(t) for group in self.param_groups for t in group["params"]}
+        for t in tensors:
+            if not isinstance(t, Tensor) or not t.requires_grad or not t.is_leaf:
+                raise OptimizerError(f"{name}: every parameter must be a leaf that requires grad; got {t!r:.60}")
+            if id(t) in seen:
+                raise OptimizerError(f"{name}: a parameter is given twice")
+            seen.add(id(t))
+        options = {**self.defaults, **{key: value for key, value in param_group.items() if key != "params"}}
+        self._check(options)
+        self.param_groups.append({**options, "params": tensors})
 
     def _listed(self, params: Any) -> list[Any]:
         """Parameters in an order that is the same in every run: state goes by position."""
@@ -63,12 +81,23 @@ class Optimizer:
 
     def _check(self, options: Mapping[str, Any]) -> None:
         """Refuse options out of range."""
-        for key in ("lr", "weight_decay", "eps", "momentum"):
-            value = options.get(key, 0.0)
-            if not (isinstance(value, (int, float)) and 0 <= value < float("inf")):
-                raise OptimizerError(f"{type(self).__name__}: {key} must be finite and not negative; got {value!r}")
+        name = type(self).__name__
+        for key in self.defaults:
+            value = options[key]
+            number = isinstance(value, (int, float)) and not isinstance(value, bool)
+            if key in _NUMBERS and not (number and 0 <= value < float("inf")):
+                raise OptimizerError(f"{name}: {key} must be finite and not negative; got {value!r}")
+            if key in _SWITCHES and not isinstance(value, bool):
+                raise OptimizerError(f"{name}: {key} must be True or False; got {value!r}")
 
-    def _update(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], options: dict[str, Any]) -> None:
+    def _update(
+        self,
+        group: dict[str, Any],
+        params: list[Tensor],
+        gradients: list[Tensor],
+        states: list[dict[str, Any]],
+    ) -> None:
+        """Step the parameters of a group that have gradients; states holds each one's own, empty before the first."""
         raise NotImplementedError
 
     def zero_grad(self) -> None:
@@ -77,23 +106,42 @@ class Optimizer:
             for t in group["params"]:
                 t.grad = None
 
-    def step(self) -> None:
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Move every parameter that has a gradient.
 
+        Args:
+            closure: called first, with gradients on; computes the loss and its gradients.
+
+        Returns:
+            What the closure gave.
+
         Raises:
-            OptimizerError: a step could not be taken; nothing of that parameter has changed.
+            OptimizerError: a step could not be taken; nothing of the parameters that it was for has changed.
         """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
         index = 0
         for group in self.param_groups:
+            params: list[Tensor] = []
+            gradients: list[Tensor] = []
+            states: list[dict[str, Any]] = []
+            indices: list[int] = []
             for t in group["params"]:
                 gradient = t.grad  # None too where the parameter was frozen since
                 if gradient is not None:
-                    state = self.state.get(index, {})
-                    with tensor._writing:  # other threads may read the parameter meanwhile
-                        self._update(t, gradient, state, group)
-                    if state:
-                        self.state[index] = state
+                    params.append(t)
+                    gradients.append(gradient)
+                    states.append(self.state.get(index) or {})
+                    indices.append(index)
                 index += 1
+            if params:
+                self._update(group, params, gradients, states)
+                for i, state in zip(indices, states, strict=True):
+                    if state:
+                        self.state[i] = state
+        return loss
 
     def state_dict(self) -> dict[str, Any]:
         """``{"state": {index: {...}}, "param_groups": [{..., "params": [indices]}]}``, as PyTorch's.
@@ -105,10 +153,7 @@ class Optimizer:
             n = len(group["params"])
             groups.append({**group, "params": list(range(index, index + n))})
             index += n
-        state = {
-            i: {key: snapshot(value) if isinstance(value, Tensor) else value for key, value in entry.items()}
-            for i, entry in self.state.items()
-        }
+        state = {i: {key: _frozen(value) for key, value in entry.items()} for i, entry in self.state.items()}
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -127,32 +172,55 @@ class Optimizer:
         groups, state = state_dict.get("param_groups"), state_dict.get("state")
         if not isinstance(groups, list) or not isinstance(state, Mapping) or len(groups) != len(self.param_groups):
             raise OptimizerError(f"{name}: the state dict must have {len(self.param_groups)} param_groups and a state")
-        for own, other in zip(self.param_groups, groups, strict=True):
-            if not isinstance(other, Mapping) or len(own["params"]) != len(other.get("params", ())):
-                raise OptimizerError(f"{name}: a group of the state dict has another number of parameters")
-            missing = sorted(set(self.defaults) - set(other))
-            if missing:
-                raise OptimizerError(f"{name}: the state dict lacks the option {missing[0]!r}")
-            foreign = [key for key in _NOT_OURS if other.get(key)]
-            if foreign:
-                raise OptimizerError(f"{name}: the state dict has {foreign[0]} on, which this optimiser has not")
-            self._check({**own, **other})
-        tensors = {str(i): t for i, t in enumerate(t for group in self.param_groups for t in group["params"])}
+        merged = [self._options(own, other) for own, other in zip(self.param_groups, groups, strict=True)]
+        tensors = {
+            str(i): (t, options)
+            for i, (t, options) in enumerate(
+                (t, options) for own, options in zip(self.param_groups, merged, strict=True) for t in own["params"]
+            )
+        }
         loaded: dict[int, dict[str, Any]] = {}
         for key, entry in state.items():
-            parameter = tensors.get(str(key))
-            if parameter is None or not isinstance(entry, Mapping):
+            parameter, options = tensors.get(str(key), (None, None))
+            if parameter is None or options is None or not isinstance(entry, Mapping):
                 raise OptimizerError(f"{name}: state is by parameter, 0 to {len(tensors) - 1}; got {key!r}")
-            restored = self._restore(parameter, entry)
+            restored = self._restore(parameter, entry, options)
             if restored:
                 loaded[int(key)] = restored
-        for own, other in zip(self.param_groups, groups, strict=True):
-            own.update({key: other[key] for key in self.defaults})
+        for own, options in zip(self.param_groups, merged, strict=True):
+            params = own["params"]
+            own.clear()
+            own.update(options, params=params)
         self.state = loaded
 
-    def _restore(self, parameter: Tensor, entry: Mapping[str, Any]) -> dict[str, Any]:
+    def _options(self, own: Mapping[str, Any], other: Any) -> dict[str, Any]:
+        """The options of one group of a state dict, checked."""
+        name = type(self).__name__
+        if not isinstance(other, Mapping) or len(own["params"]) != len(other.get("params", ())):
+            raise OptimizerError(f"{name}: a group of the state dict has another number of parameters")
+        missing = sorted(set(self.defaults) - set(other) - set(_LATER))
+        if missing:
+            raise OptimizerError(f"{name}: the state dict lacks the option {missing[0]!r}")
+        foreign = [key for key in _FORMULAS if other.get(key) and key not in self.defaults]
+        if foreign:
+            raise OptimizerError(f"{name}: the state dict has {foreign[0]} on, which this optimiser has not")
+        options = {key: other.get(key, False) for key in self.defaults}
+        options |= {key: other[key] for key in SCHEDULED if key in other}
+        self._check(options)
+        return options
+
+    def _restore(self, parameter: Tensor, entry: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
         """The state of one parameter from what was saved; refuses what `_update` could not use."""
         raise NotImplementedError
+
+    def _count(self, entry: Mapping[str, Any], key: str = "step") -> int:
+        """A saved number of steps."""
+        step = entry.get(key)
+        if isinstance(step, Tensor) and step.size == 1:
+            step = step.item()
+        if isinstance(step, bool) or not isinstance(step, (int, float)) or not 0 <= step < 2**63 or step != int(step):
+            raise OptimizerError(f"{type(self).__name__}: {key} must be a whole number from 0 up; got {step!r:.60}")
+        return int(step)
 
     def _buffer(self, parameter: Tensor, entry: Mapping[str, Any], what: str) -> Tensor:
         """A saved tensor like the parameter."""
@@ -165,21 +233,17 @@ class Optimizer:
             )
         return snapshot(value)
 
-
-def own(t: Tensor) -> Any:
-    """The C header of a tensor whose memory nobody else sees, row-major: what a step may write to."""
-    h = tensor.own("step", t)
-    if h.contiguous:
-        return h
-    dense = lib.rt_contiguous(h)
-    if not dense:
-        raise failure("step", t)
-    tensor.replace_header(t, dense)
-    return dense
+    def __repr__(self) -> str:
+        lines = []
+        for i, group in enumerate(self.param_groups):
+            n = sum(t.size for t in group["params"])
+            options = ", ".join(f"{key}={value!r}" for key, value in group.items() if key != "params")
+            lines.append(f"  ({i}): {options}, {n:,} parameters")
+        return f"{type(self).__name__}(\n" + "\n".join(lines) + "\n)"
 
 
-def check(status: int, optimizer: Optimizer, *tensors: Tensor) -> None:
-    """Raise where the C core refused a step."""
-    if status != lib.RT_OK:
-        shapes = ", ".join(f"{t.dtype.name}{list(t.shape)}" for t in tensors)
-        raise OptimizerError(f"{type(optimizer).__name__}: parameter, gradient and state must match; got {shapes}")
+def _frozen(value: Any) -> Any:
+    """A state's value that later steps do not change."""
+    if isinstance(value, Tensor):
+        return snapshot(value)
+    return [_frozen(item) for item in value] if isinstance(value, list) else value

@@ -6,14 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rtch._c import ffi, lib
-from rtch.creation import zeros_like
+from rtch._c import lib
 from rtch.errors import OptimizerError
-from rtch.optim.optimizer import Optimizer, check, own
+from rtch.optim.fused import FusedOptimizer
 from rtch.tensor import Tensor
 
 
-class SGD(Optimizer):
+class SGD(FusedOptimizer):
     """Gradient descent with momentum, PyTorch's formulas.
 
     d = g + weight_decay p;  b = momentum b + (1 - dampening) d, at first b = d;  p -= lr (d + momentum b with nesterov,
@@ -26,10 +25,14 @@ class SGD(Optimizer):
         dampening: share of the gradient that momentum leaves out.
         weight_decay: weight of the L2 penalty.
         nesterov: look ahead along the momentum.
+        maximize: go up: -g for g.
 
     Raises:
         OptimizerError: an option out of range; nesterov without momentum or with dampening.
     """
+
+    _rule = lib.RT_STEP_SGD
+    _counts = False
 
     def __init__(
         self,
@@ -39,6 +42,8 @@ class SGD(Optimizer):
         dampening: float = 0.0,
         weight_decay: float = 0.0,
         nesterov: bool = False,
+        *,
+        maximize: bool = False,
     ) -> None:
         super().__init__(
             params,
@@ -48,6 +53,7 @@ class SGD(Optimizer):
                 "dampening": dampening,
                 "weight_decay": weight_decay,
                 "nesterov": nesterov,
+                "maximize": maximize,
             },
         )
 
@@ -59,35 +65,19 @@ class SGD(Optimizer):
         if options["nesterov"] and (momentum == 0 or dampening != 0):
             raise OptimizerError("SGD: nesterov needs a momentum and no dampening")
 
-    def _update(self, parameter: Tensor, gradient: Tensor, state: dict[str, Any], options: dict[str, Any]) -> None:
-        momentum = options["momentum"]
-        first = False
-        buffer = None
-        tensors = [parameter, gradient]
-        if momentum != 0:
-            buffer = state.get("momentum_buffer")
-            first = buffer is None
-            if buffer is None:
-                buffer = zeros_like(parameter)
-            tensors.append(buffer)
-        status = lib.RT_ERR_SHARED
-        while status == lib.RT_ERR_SHARED:
-            status = lib.rt_sgd_step(
-                own(parameter),
-                gradient._h,
-                own(buffer) if buffer is not None else ffi.NULL,
-                first,
-                options["lr"],
-                momentum,
-                options["dampening"],
-                options["weight_decay"],
-                options["nesterov"],
-            )
-        check(status, self, *tensors)
-        if first:
-            state["momentum_buffer"] = buffer
+    def _tensors(self, options: Mapping[str, Any]) -> tuple[str | None, ...]:
+        return ("momentum_buffer",) if options["momentum"] != 0 else ()
 
-    def _restore(self, parameter: Tensor, entry: Mapping[str, Any]) -> dict[str, Any]:
+    def _next(self, state: Mapping[str, Any]) -> int:
+        return 2 if "momentum_buffer" in state else 1  # the first one sets the buffer
+
+    def _numbers(self, options: Mapping[str, Any], step: int) -> tuple[list[float], int]:
+        flags = lib.RT_STEP_FIRST if step == 1 else 0
+        flags |= lib.RT_STEP_NESTEROV if options["nesterov"] else 0
+        flags |= lib.RT_STEP_MAXIMIZE if options["maximize"] else 0
+        return [options["lr"], options["momentum"], options["dampening"], options["weight_decay"]], flags
+
+    def _restore(self, parameter: Tensor, entry: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
         if entry.get("momentum_buffer") is None:
             return {}
         return {"momentum_buffer": self._buffer(parameter, entry, "momentum_buffer")}
