@@ -26,9 +26,7 @@ class Axes(tuple[int, ...]):
     __slots__ = ()
 
     @classmethod
-    def make(
-        cls, sizes: Sequence[int], stride: Sequence[int], dilation: Sequence[int], padding: Sequence[int]
-    ) -> Axes:
+    def make(cls, sizes: Sequence[int], stride: Sequence[int], dilation: Sequence[int], padding: Sequence[int]) -> Axes:
         """From the numbers of each kind."""
         return cls(n for axis in zip(sizes, stride, dilation, padding, strict=True) for n in axis)
 

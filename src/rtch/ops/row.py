@@ -33,6 +33,8 @@ HOMES = (
     "rtch.views",
     "rtch.composed",
     "rtch.convolutions",
+    "rtch.embeddings",
+    "rtch.pooling",
 )
 
 
