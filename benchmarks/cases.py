@@ -242,3 +242,77 @@ def _adam_step() -> Work:
             peer.grad = torch.tensor(g)
         work["torch"] = torch.optim.Adam(peers).step
     return work
+
+
+def _differentiated(shapes: list[tuple[int, ...]], ours: Callable[..., Any], torchs: Callable[..., Any]) -> Work:
+    """A function of tensors and the gradients towards all of them, from a gradient that is drawn like them."""
+    arrays = _arrays(*shapes)
+    tensors = [rtch.asarray(a).requires_grad_() for a in arrays]
+    seed = rtch.asarray(_arrays(ours(*tensors).shape)[0])
+    work: Work = {"rtch": lambda: rtch.autograd.grad(ours(*tensors), tensors, seed)}
+    if torch is not None:
+        peers = [torch.tensor(a, requires_grad=True) for a in arrays]
+        peer_seed = torch.from_numpy(seed.numpy().copy())
+        work["torch"] = lambda: torch.autograd.grad(torchs(*peers), peers, peer_seed)
+    return work
+
+
+@case("conv2d 32 x 16 x 28 x 28, 32 filters 3 x 3, padding 1")
+def _convolution() -> Work:
+    x, w, b = _arrays((32, 16, 28, 28), (32, 16, 3, 3), (32,))
+    tensors = [rtch.asarray(a) for a in (x, w, b)]
+    work: Work = {"rtch": lambda: nn.functional.conv2d(*tensors, padding=1)}
+    if torch is not None:
+        peers = [torch.from_numpy(a.copy()) for a in (x, w, b)]
+        work["torch"] = lambda: torch.nn.functional.conv2d(*peers, padding=1)
+    return work
+
+
+def _convolution_step(padding: int) -> Work:
+    return _differentiated(
+        [(32, 16, 28, 28), (32, 16, 3, 3), (32,)],
+        lambda x, w, b: nn.functional.conv2d(x, w, b, padding=padding),
+        lambda x, w, b: torch.nn.functional.conv2d(x, w, b, padding=padding),
+    )
+
+
+CASES["conv2d forward and backward 32 x 16 x 28 x 28, 32 filters 3 x 3"] = lambda: _convolution_step(0)
+CASES["conv2d forward and backward 32 x 16 x 28 x 28, 32 filters 3 x 3, padding 1"] = lambda: _convolution_step(1)
+
+
+@case("max_pool2d forward and backward 32 x 32 x 28 x 28")
+def _pooling() -> Work:
+    return _differentiated(
+        [(32, 32, 28, 28)],
+        lambda x: nn.functional.max_pool2d(x, 2),
+        lambda x: torch.nn.functional.max_pool2d(x, 2),
+    )
+
+
+@case("avg_pool2d forward and backward 32 x 32 x 28 x 28")
+def _averages() -> Work:
+    return _differentiated(
+        [(32, 32, 28, 28)],
+        lambda x: nn.functional.avg_pool2d(x, 2),
+        lambda x: torch.nn.functional.avg_pool2d(x, 2),
+    )
+
+
+@case("embedding forward and backward 10,000 x 64, 4,096 indices")
+def _embedding() -> Work:
+    index = np.random.default_rng(1).integers(0, 10000, 4096)
+    ours, theirs = rtch.asarray(index), torch.from_numpy(index) if torch is not None else None
+    return _differentiated(
+        [(10000, 64)],
+        lambda w: nn.functional.embedding(ours, w),
+        lambda w: torch.nn.functional.embedding(theirs, w),
+    )
+
+
+@case("scaled_dot_product_attention forward and backward 8 x 4 x 128 x 32")
+def _attention() -> Work:
+    return _differentiated(
+        [(8, 4, 128, 32)] * 3,
+        nn.functional.scaled_dot_product_attention,
+        getattr(torch, "nn", nn).functional.scaled_dot_product_attention,
+    )

@@ -15,7 +15,8 @@ ORDER = [
     *["_version", "version", "errors", "device", "dtypes", "constants", "layout", "store", "ops", "_c"],
     *["memory", "telemetry", "printing", "dlpack", "tensor", "dtype_functions", "info"],
     *["creation", "functions", "manipulation", "ranges", "gradients", "views", "indexing", "searching"],
-    *["shapes", "grids", "contractions", "composed", "foreign", "fft", "linalg", "autograd", "fx"],
+    *["shapes", "grids", "contractions", "composed", "foreign", "fft", "linalg"],
+    *["convolutions", "pooling", "embeddings", "autograd", "fx"],
     *["random", "nn", "optim", "data", "checkpoint", "train", "service", "sklearn", "cli"],
 ]
 

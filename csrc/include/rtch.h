@@ -137,6 +137,26 @@ rt_tensor *rt_argreduce(int op, const rt_tensor *a, int axis, int keepdims);
 rt_tensor *rt_scan(int op, const rt_tensor *a, int axis, int with_start);
 rt_tensor *rt_sum_to(const rt_tensor *a, int ndim, const int64_t *shape);
 rt_tensor *rt_matmul(const rt_tensor *a, const rt_tensor *b);
+/* Convolutions of images (N, G C, H, W), or (N, G C, W), with weights (G O, C, KH, KW): the result, towards the image,
+ * and towards the weight. For each axis 4 numbers: the size of what is asked for, stride, dilation, zeros in front. */
+rt_tensor *rt_convolution(const rt_tensor *x, const rt_tensor *weight, const rt_tensor *bias, int64_t groups,
+                          const int64_t *axes);
+rt_tensor *rt_convolution_transpose(const rt_tensor *x, const rt_tensor *weight, const rt_tensor *bias, int64_t groups,
+                                    const int64_t *axes);
+rt_tensor *rt_convolution_weight(const rt_tensor *x, const rt_tensor *grad, int64_t groups, const int64_t *axes);
+/* Pooling over the last n (1 or 2) axes of tensors of one rank; places count row-major in those axes. */
+/* For each axis 5 numbers: the result's size, window, stride, dilation, padding. Places of the largest elements. */
+rt_tensor *rt_max_pool_index(const rt_tensor *x, int n, const int64_t *axes);
+rt_tensor *rt_pool_gather(const rt_tensor *x, const rt_tensor *index, int n);
+rt_tensor *rt_pool_scatter(const rt_tensor *x, const rt_tensor *index, int n, const int64_t *sizes);
+/* windows: for each axis, for each of its sizes[axis] results, where its window begins and ends; then what counts. The
+ * divisor is the product of the axes' counts where it is 0. */
+rt_tensor *rt_average_pool(const rt_tensor *x, int n, const int64_t *sizes, const int64_t *windows, double divisor);
+rt_tensor *rt_average_pool_grad(const rt_tensor *g, int n, const int64_t *sizes, const int64_t *windows,
+                                double divisor);
+/* Rows of g (..., width) added, in order, to those of zeros (n_rows, width) that index names, except `padding`; by_count:
+ * divided by how many came to a row. */
+rt_tensor *rt_embedding_grad(const rt_tensor *g, const rt_tensor *index, int64_t n_rows, int64_t padding, int by_count);
 rt_tensor *rt_cast(const rt_tensor *a, int dtype);
 rt_tensor *rt_contiguous(const rt_tensor *a); /* a itself where it is row-major */
 rt_tensor *rt_copy(const rt_tensor *a);

@@ -69,6 +69,38 @@ typedef struct rt_gemm {
 
 /* One optimiser step on n contiguous elements, which only t points to: rtch.h has the operands and numbers. */
 typedef void (*rt_step_fn)(char *const *t, int64_t n, const double *numbers, int flags);
+/* Tiles of convolutions: kernels/convolution.c. Offsets are in bytes; k <= RT_MATMUL_KC. */
+#define RT_CONV_ACROSS 12
+#define RT_CONV_ALONG 6
+typedef struct rt_conv {
+    /* By height: c (rows, width) = a (k, rows)^T x, where row p of x begins at offset[p]; added to c unless `first`. */
+    void (*across[RT_CONV_ACROSS + 1])(int64_t k, const char *a, const char *x, const int64_t *offset, int first,
+                                       char *c, int64_t c_row);
+    /* By height: c (rows, width) = x b (k, width), where element p of row i of x stands at row[i] + place[p]. */
+    void (*along[RT_CONV_ALONG + 1])(int64_t k, const char *x, const int64_t *row, const int64_t *place, const char *b,
+                                     int first, char *c, int64_t c_row);
+    /* n elements to places a step apart, with a bias added where there is one. */
+    void (*put_row)(const char *from, int64_t n, const char *bias, char *to, int64_t step);
+    int64_t width, high, high_along; /* of a tile: columns, and the most rows of either kind */
+} rt_conv;
+
+/* Windows over a plane: result place o takes the places from range[2 o] to before range[2 o + 1], `spread` apart. */
+typedef struct rt_windows {
+    int64_t image[2], result[2], spread[2];
+    const int64_t *range[2], *count[2];
+    double divisor; /* of a sum; 0: the product of the two counts */
+} rt_windows;
+
+/* Pooling of one dense plane: kernels/pooling.c. */
+typedef struct rt_pool {
+    void (*argmax)(const char *plane, const rt_windows *w, int64_t *out); /* no window is empty */
+    /* Elements at places of the plane, and sums of elements there, in order; both tell whether a place is outside. */
+    int (*gather)(const char *plane, int64_t area, const int64_t *index, int64_t n, char *to);
+    int (*scatter)(const char *from, const int64_t *index, int64_t n, char *plane, int64_t area);
+    void (*average)(const char *plane, const rt_windows *w, char *to); /* spread is 1 */
+    void (*average_grad)(const char *from, const rt_windows *w, char *plane);
+} rt_pool;
+
 
 typedef struct rt_kernels {
     const char *isa;
@@ -82,6 +114,8 @@ typedef struct rt_kernels {
     rt_scan_run scan_run[RT_N_OPS][RT_N_DTYPES];
     rt_scan_cols scan_cols[RT_N_OPS][RT_N_DTYPES];
     rt_gemm gemm[RT_N_DTYPES]; /* empty where there is none */
+    rt_conv conv[RT_N_DTYPES]; /* empty where there is none, */
+    rt_pool pool[RT_N_DTYPES]; /* likewise */
     /* Sorting: kernels/sort.c. Keys of n dense items, telling whether there is a -0; and the items of keys; */
     int (*sort_keys[RT_N_DTYPES])(const char *x, int64_t n, int descending, char *keys);
     void (*sort_values[RT_N_DTYPES])(const char *keys, int64_t n, int descending, char *out);
@@ -120,6 +154,8 @@ typedef struct rt_kernels {
     void rt_fill_scan_##isa(rt_kernels *k);                \
     void rt_fill_matmul_##isa(rt_kernels *k);              \
     void rt_fill_matvec_##isa(rt_kernels *k);              \
+    void rt_fill_convolution_##isa(rt_kernels *k);         \
+    void rt_fill_pooling_##isa(rt_kernels *k);             \
     void rt_fill_copy_##isa(rt_kernels *k);                \
     void rt_fill_move_##isa(rt_kernels *k);                \
     void rt_fill_optim_##isa(rt_kernels *k);               \

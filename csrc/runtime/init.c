@@ -72,6 +72,7 @@ static int has_avx512(void) {
     rt_fill_elementwise_integer_##which(k); \
     rt_fill_complex_##which(k);             \
     rt_fill_copy_##which(k);                \
+    rt_fill_pooling_##which(k);             \
     rt_fill_sort_##which(k);                \
     rt_fill_reduce_complex_##which(k);      \
     rt_fill_scan_##which(k);
@@ -82,6 +83,7 @@ static int has_avx512(void) {
     rt_fill_extremes_##which(k);          \
     rt_fill_matmul_##which(k);            \
     rt_fill_matvec_##which(k);            \
+    rt_fill_convolution_##which(k);       \
     rt_fill_optim_##which(k);             \
     rt_fill_random_##which(k);            \
     k->isa = #which;

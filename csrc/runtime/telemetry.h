@@ -19,6 +19,8 @@
     X(reduce, REDUCE)           \
     X(scan, SCAN)               \
     X(matmul, MATMUL)           \
+    X(convolution, CONVOLUTION) \
+    X(pooling, POOLING)         \
     X(copy, COPY)               \
     X(index, INDEX)             \
     X(sort, SORT)               \

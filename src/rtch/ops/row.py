@@ -36,6 +36,9 @@ HOMES = (
     "rtch.searching",
     "rtch.views",
     "rtch.composed",
+    "rtch.convolutions",
+    "rtch.embeddings",
+    "rtch.pooling",
 )
 
 

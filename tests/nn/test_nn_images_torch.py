@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: MIT
+"""Convolutions, pooling, padding, embedding and attention on the samples of PyTorch's own operator tests."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from rtch.nn import functional
+from torch_opinfo import Case, check, check_errors, check_orders, matrix
+
+F32 = {"float32": (2e-5, 2e-5)}  # sums of hundreds of products in another order
+
+
+def _mode(name: str) -> Any:
+    return lambda x, pad, value=None, mode=name: functional.pad(x, pad, mode, value)
+
+
+CASES = [
+    Case("nn.functional.conv1d", functional.conv1d, tolerances=F32),
+    Case("nn.functional.conv2d", functional.conv2d, tolerances=F32),
+    Case("nn.functional.conv_transpose1d", functional.conv_transpose1d, tolerances=F32),
+    Case("nn.functional.conv_transpose2d", functional.conv_transpose2d, tolerances=F32),
+    Case("nn.functional.max_pool1d", functional.max_pool1d),
+    Case("nn.functional.max_pool2d", functional.max_pool2d),
+    Case("nn.functional.avg_pool1d", functional.avg_pool1d),
+    Case("nn.functional.avg_pool2d", functional.avg_pool2d),
+    Case("nn.functional.adaptive_avg_pool1d", functional.adaptive_avg_pool1d),
+    Case("nn.functional.adaptive_avg_pool2d", functional.adaptive_avg_pool2d),
+    Case("nn.functional.pad", functional.pad, variant="constant"),
+    Case("nn.functional.pad", functional.pad, variant="reflect"),
+    Case("nn.functional.pad", functional.pad, variant="replicate"),
+    Case("nn.functional.pad", functional.pad, variant="replicate_negative"),
+    Case("nn.functional.pad", functional.pad, variant="circular"),
+    Case(
+        "nn.functional.embedding",
+        lambda weight, index, **kwargs: functional.embedding(index, weight, **kwargs),
+        skip={"max_norm, which changes the weight, is refused": lambda s: s.kwargs.get("max_norm") is not None},
+    ),
+    Case(
+        "nn.functional.scaled_dot_product_attention",
+        functional.scaled_dot_product_attention,
+        skip={"dropout draws other numbers": lambda s: s.kwargs.get("dropout_p", 0) != 0},
+        tolerances=F32,
+    ),
+]
+
+
+@pytest.mark.parametrize(("case", "dtype", "strides"), matrix(CASES))
+def test_as_pytorch(case: Case, dtype: str, strides: str) -> None:
+    """Shapes, dtypes, values and gradients agree, whatever the strides."""
+    check(case, dtype, strides)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_gradients_to_second_order(case: Case) -> None:
+    """gradcheck and gradgradcheck."""
+    check_orders(case, largest=120, most=4)
+
+
+def _with_errors(case: Case) -> bool:
+    return case.info.error_inputs_func is not None
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if _with_errors(case)], ids=str)
+def test_invalid_inputs(case: Case) -> None:
+    """What PyTorch refuses is refused with a typed error."""
+    check_errors(case)
+
+
+def test_samples_are_finite() -> None:
+    """The tolerances mean something."""
+    assert all(math.isfinite(bound) for case in CASES for pair in case.tolerances.values() for bound in pair)
