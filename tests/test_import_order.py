@@ -15,7 +15,7 @@ ORDER = [
     *["_version", "version", "errors", "device", "dtypes", "constants", "layout", "store", "ops", "_c"],
     *["memory", "telemetry", "printing", "dlpack", "tensor", "dtype_functions", "info"],
     *["creation", "functions", "manipulation", "ranges", "gradients", "views", "indexing", "searching"],
-    *["shapes", "grids", "contractions", "composed", "autograd", "fx"],
+    *["shapes", "grids", "contractions", "composed", "rowwise", "autograd", "fx"],
     *["random", "nn", "optim", "data", "checkpoint", "train", "service", "sklearn", "cli"],
 ]
 
