@@ -316,3 +316,57 @@ def _attention() -> Work:
         nn.functional.scaled_dot_product_attention,
         getattr(torch, "nn", nn).functional.scaled_dot_product_attention,
     )
+
+
+def _layer(title: str, n_parameters: int, ours: Callable[..., Any], theirs: Callable[..., Any], classes: bool) -> None:
+    """Cases of a function of 1024 x 1024 numbers and parameters of 1024, or classes: forward, and with backward."""
+
+    def work(backward: bool) -> Work:
+        *arrays, seed = _arrays((1024, 1024), *[(1024,)] * n_parameters, (1024, 1024))
+        labels = np.random.default_rng(1).integers(0, 1024, 1024)
+
+        def side(make: Callable[..., Any], call: Callable[..., Any]) -> Callable[[], Any]:
+            leaves = [make(a) for a in arrays]
+            inputs = [*leaves, make(labels)] if classes else leaves
+            g = None if classes else make(seed)
+            for leaf in leaves:
+                leaf.requires_grad_(backward)
+
+            def run() -> None:
+                out = call(*inputs)
+                if backward:
+                    for leaf in leaves:
+                        leaf.grad = None
+                    out.backward(g)
+
+            return run
+
+        made: Work = {"rtch": side(rtch.asarray, ours)}
+        if torch is not None:
+            made["torch"] = side(torch.tensor, theirs)
+        return made
+
+    CASES[f"{title} 1024 x 1024"] = lambda: work(False)
+    CASES[f"{title} 1024 x 1024, forward and backward"] = lambda: work(True)
+
+
+def _layers() -> None:
+    def cases(library: Any, functional: Any) -> dict[str, tuple[int, Callable[..., Any]]]:
+        mean, var = library.zeros(1024), library.ones(1024)
+        return {
+            "softmax": (0, lambda x: functional.softmax(x, 1)),
+            "softmax axis 0": (0, lambda x: functional.softmax(x, 0)),
+            "log_softmax": (0, lambda x: functional.log_softmax(x, 1)),
+            "layer_norm": (2, lambda x, w, b: functional.layer_norm(x, (1024,), w, b)),
+            "rms_norm": (1, lambda x, w: functional.rms_norm(x, (1024,), w)),
+            "batch_norm": (2, lambda x, w, b: functional.batch_norm(x, mean, var, w, b, True)),
+            "cross_entropy": (0, functional.cross_entropy),
+        }
+
+    ours = cases(rtch, nn.functional)
+    theirs = cases(torch, torch.nn.functional) if torch is not None else ours
+    for title, (n_parameters, call) in ours.items():
+        _layer(title, n_parameters, call, theirs[title][1], title == "cross_entropy")
+
+
+_layers()

@@ -16,7 +16,7 @@ ORDER = [
     *["memory", "telemetry", "printing", "dlpack", "tensor", "dtype_functions", "info"],
     *["creation", "functions", "manipulation", "ranges", "gradients", "views", "indexing", "searching"],
     *["shapes", "grids", "contractions", "composed", "foreign", "fft", "linalg"],
-    *["convolutions", "pooling", "embeddings", "autograd", "fx"],
+    *["convolutions", "pooling", "embeddings", "rowwise", "autograd", "fx"],
     *["random", "nn", "optim", "data", "checkpoint", "train", "service", "sklearn", "cli"],
 ]
 

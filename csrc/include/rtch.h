@@ -166,6 +166,26 @@ rt_tensor *rt_index_add(const rt_tensor *a, int axis, const rt_tensor *index, co
 /* Elements at n index tensors (int64, one shape) along n axes: that shape, then the axes that are left. */
 rt_tensor *rt_gather(const rt_tensor *a, int n, const int64_t *axes, rt_tensor *const *index);
 
+/* Functions of whole rows: of the elements along the axes (bit d for dimension d). Operands are float32 or float64, of one
+   dtype. What a gradient needs again is given out in *stats, one number a row each: the largest element and the logarithm
+   of the sum of e^(x - max); the mean, the variance and 1 / sqrt(variance + eps). */
+rt_tensor *rt_softmax(int op, const rt_tensor *x, uint64_t axes);
+rt_tensor *rt_softmax_grad(int op, const rt_tensor *g, const rt_tensor *y, uint64_t axes);
+rt_tensor *rt_logsumexp(const rt_tensor *x, uint64_t axes, int keepdims);
+/* -log softmax(x) at the target, dense int64 of x's shape without the axis; 0 at targets that are `ignored`. */
+rt_tensor *rt_cross_entropy(const rt_tensor *x, int axis, const rt_tensor *target, int64_t ignored, rt_tensor **stats);
+rt_tensor *rt_cross_entropy_grad(const rt_tensor *g, const rt_tensor *x, int axis, const rt_tensor *target,
+                                 int64_t ignored, const rt_tensor *stats);
+/* (x - mean) / sqrt(variance + eps) weight + bias; not centered: the mean is taken to be 0. weight and bias, either of
+   which may be NULL, broadcast to x. */
+rt_tensor *rt_standardize(const rt_tensor *x, const rt_tensor *weight, const rt_tensor *bias, uint64_t axes, double eps,
+                          int centered, rt_tensor **stats);
+rt_tensor *rt_standardize_grad(const rt_tensor *g, const rt_tensor *x, const rt_tensor *weight, const rt_tensor *stats,
+                               uint64_t axes, int centered);
+/* Towards a weight of the given shape. */
+rt_tensor *rt_standardize_grad_weight(const rt_tensor *g, const rt_tensor *x, const rt_tensor *stats, uint64_t axes,
+                                      int ndim, const int64_t *shape);
+
 /* Sorting, stable: NaN is the largest, -0 equals +0. Positions are int64. */
 rt_tensor *rt_sort(const rt_tensor *a, int axis, int descending);
 rt_tensor *rt_argsort(const rt_tensor *a, int axis, int descending);

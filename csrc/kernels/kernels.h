@@ -100,7 +100,35 @@ typedef struct rt_pool {
     void (*average)(const char *plane, const rt_windows *w, char *to); /* spread is 1 */
     void (*average_grad)(const char *from, const rt_windows *w, char *plane);
 } rt_pool;
+/* What a row is multiplied by, or what is added to it: nothing, one number, or one for each element. */
+enum { RT_FACTOR_NONE, RT_FACTOR_ONE, RT_FACTOR_EACH };
 
+/* Functions of one row of n > 0 adjacent elements: kernels/rows.c. z stands for (x - mean) scale. */
+typedef struct rt_row_functions {
+    void (*softmax)(const char *x, char *out, int64_t n);
+    void (*log_softmax)(const char *x, char *out, int64_t n);
+    /* The largest element, and the logarithm of the sum of e^(x - max). */
+    void (*log_sum)(const char *x, int64_t n, char *max, char *log_sum);
+    void (*logsumexp)(const char *x, int64_t n, char *out);
+    /* out = (g - the sum of g y) y, y being a softmax. */
+    void (*softmax_grad)(const char *g, const char *y, char *out, int64_t n);
+    /* out = g - the sum of g times e^y, y being the logarithm of a softmax. */
+    void (*log_softmax_grad)(const char *g, const char *y, char *out, int64_t n);
+    /* out = g (e^(x - max - log_sum) - [at target]) */
+    void (*cross_entropy_grad)(const char *x, const char *max, const char *log_sum, const char *g, int64_t target,
+                               char *out, int64_t n);
+    /* Mean, variance around it, and 1 / sqrt(variance + eps); not centered: the mean is taken to be 0. */
+    void (*moments)(const char *x, int64_t n, double eps, int centered, char *mean, char *var, char *scale);
+    /* out = z w + b */
+    void (*standardize)(const char *x, const char *mean, const char *scale, const char *w, int w_kind, const char *b,
+                        int b_kind, char *out, int64_t n);
+    /* The gradient of that towards x, g being that of the result. */
+    void (*standardize_grad)(const char *g, const char *x, const char *mean, const char *scale, const char *w,
+                             int w_kind, int centered, char *out, int64_t n);
+    /* out = g z, and the sum of that: the gradient towards w. */
+    void (*along)(const char *g, const char *x, const char *mean, const char *scale, char *out, int64_t n);
+    void (*sum_along)(const char *g, const char *x, const char *mean, const char *scale, char *out, int64_t n);
+} rt_row_functions;
 
 typedef struct rt_kernels {
     const char *isa;
@@ -113,9 +141,10 @@ typedef struct rt_kernels {
     rt_position position[RT_N_OPS][RT_N_DTYPES];
     rt_scan_run scan_run[RT_N_OPS][RT_N_DTYPES];
     rt_scan_cols scan_cols[RT_N_OPS][RT_N_DTYPES];
-    rt_gemm gemm[RT_N_DTYPES]; /* empty where there is none */
-    rt_conv conv[RT_N_DTYPES]; /* empty where there is none, */
-    rt_pool pool[RT_N_DTYPES]; /* likewise */
+    rt_gemm gemm[RT_N_DTYPES];          /* empty where there is none */
+    rt_conv conv[RT_N_DTYPES];          /* empty where there is none, */
+    rt_pool pool[RT_N_DTYPES];          /* likewise */
+    rt_row_functions rows[RT_N_DTYPES]; /* likewise */
     /* Sorting: kernels/sort.c. Keys of n dense items, telling whether there is a -0; and the items of keys; */
     int (*sort_keys[RT_N_DTYPES])(const char *x, int64_t n, int descending, char *keys);
     void (*sort_values[RT_N_DTYPES])(const char *keys, int64_t n, int descending, char *out);
@@ -159,6 +188,7 @@ typedef struct rt_kernels {
     void rt_fill_copy_##isa(rt_kernels *k);                \
     void rt_fill_move_##isa(rt_kernels *k);                \
     void rt_fill_optim_##isa(rt_kernels *k);               \
+    void rt_fill_rows_##isa(rt_kernels *k);                \
     void rt_fill_sort_##isa(rt_kernels *k);                \
     void rt_fill_random_##isa(rt_kernels *k);
 

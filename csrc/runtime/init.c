@@ -85,6 +85,7 @@ static int has_avx512(void) {
     rt_fill_matvec_##which(k);            \
     rt_fill_convolution_##which(k);       \
     rt_fill_optim_##which(k);             \
+    rt_fill_rows_##which(k);              \
     rt_fill_random_##which(k);            \
     k->isa = #which;
 

@@ -63,6 +63,7 @@ _HOMES = {
     "rtch.shapes": ("broadcast_arrays", "moveaxis", "repeat", "roll", "tile", "unstack"),
     "rtch.contractions": ("matrix_transpose", "tensordot", "vecdot"),
     "rtch.composed": ("clip", "diff", "imag", "real"),
+    "rtch.rowwise": ("log_softmax", "logsumexp", "softmax"),
     "rtch.dtype_functions": ("can_cast", "finfo", "iinfo", "isdtype", "result_type"),
     "rtch.constants": ("bool", "e", "inf", "nan", "newaxis", "pi"),
     "rtch.info": ("__array_namespace_info__",),

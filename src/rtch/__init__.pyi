@@ -168,6 +168,9 @@ from rtch.manipulation import take as take
 from rtch.random import manual_seed as manual_seed
 from rtch.ranges import arange as arange
 from rtch.ranges import linspace as linspace
+from rtch.rowwise import log_softmax as log_softmax
+from rtch.rowwise import logsumexp as logsumexp
+from rtch.rowwise import softmax as softmax
 from rtch.searching import argsort as argsort
 from rtch.searching import nonzero as nonzero
 from rtch.searching import searchsorted as searchsorted

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import rtch
+from rtch import rowwise
 from rtch.autograd import gradcheck, gradgradcheck
 from rtch.ops.row import F, Kind, Op
 from rtch.ops.table import BY_NAME, OPS
@@ -175,12 +176,87 @@ STRUCTURE: dict[str, list[tuple[Callable[..., Any], tuple[tuple[int, int], ...]]
     ],
     "real": [(lambda x: rtch.real(x * (2 + 1j)) * rtch.real(x), ((2, 3),))],
     "imag": [(lambda x: rtch.imag(x * (2 + 1j)) * x, ((2, 3),))],
+    "softmax": [
+        (lambda x: rtch.softmax(x, 1) * x, ((2, 3),)),
+        (lambda x: rtch.softmax(x * x, 0), ((2, 3),)),
+        (lambda x: rtch.softmax(x[0, 0], -1) + x, ((2, 3),)),
+    ],
+    "log_softmax": [
+        (lambda x: rtch.log_softmax(x * x, 1) * x, ((2, 3),)),
+        (lambda x: rtch.log_softmax(x, 0), ((2, 3),)),
+    ],
+    "logsumexp": [
+        (lambda x: rtch.logsumexp(x, axis=1) * rtch.logsumexp(x * x, axis=(0, 1)), ((2, 3),)),
+        (lambda x: rtch.logsumexp(x, axis=0, keepdims=True) * x, ((2, 3),)),
+    ],
+    "softmax_grad": [(lambda g, y: F.softmax_grad("softmax_grad", g, y * y, 2) * y, ((2, 3), (2, 3)))],
+    "log_softmax_grad": [(lambda g, y: F.softmax_grad("log_softmax_grad", g * g, -y, 1) * y, ((2, 3), (2, 3)))],
+    "softmax_cross_entropy": [
+        (lambda x: cross_entropy(x * x, 1), ((2, 3),)),
+        (lambda x: cross_entropy(x, 0), ((3, 2),)),
+    ],
+    "softmax_cross_entropy_grad": [
+        (lambda g, x: F.softmax_cross_entropy_grad(g[0] * g[0], x, target(x, 1)) * x, ((1, 2), (2, 3))),
+    ],
+    "standardize": [
+        (lambda x, w, b: standardize(x, w, b, 2, True)[0] * x, ((2, 3), (1, 3), (1, 3))),
+        (lambda x, w, b: standardize(x * x, w, b, 1, True)[0], ((3, 2), (1, 2), (1, 2))),
+        (lambda x, w, b: standardize(x, w * w, b, 3, True)[0], ((2, 3), (2, 1), (1, 1))),
+        (lambda x, w: standardize(x, w, None, 2, False)[0] * x, ((2, 3), (1, 3))),
+        (lambda x: standardize(x, None, None, 1, True)[0] * x, ((3, 2),)),
+    ],
+    "standardize_grad": [
+        (
+            lambda g, x, w: F.standardize_grad(g * g, x, w, standardize(x, w, None, 2, True)[1]),
+            ((2, 3), (2, 3), (1, 3)),
+        ),
+        (
+            lambda g, x, w: F.standardize_grad(g, x, w * w, standardize(x, w, None, 1, True)[1]),
+            ((3, 2), (3, 2), (1, 2)),
+        ),
+        (
+            lambda g, x: F.standardize_grad(g, x * x, None, standardize(x * x, None, None, 2, False)[1]),
+            ((2, 3), (2, 3)),
+        ),
+    ],
+    "standardize_grad_weight": [
+        (lambda g, x: weight_gradient(g * g, x, 2, (3,)), ((2, 3), (2, 3))),
+        (lambda g, x: weight_gradient(g, x, 1, (2,)), ((3, 2), (3, 2))),
+        (lambda g, x: weight_gradient(g, x, 2, (2, 1)), ((2, 3), (2, 3))),
+        (lambda g, x: weight_gradient(g, x, 3, (1, 3)) * x, ((2, 3), (2, 3))),
+    ],
     "concat": [
         (lambda x, y: rtch.concat([x, y, x], axis=1) * 2, ((2, 3), (2, 1))),
         (lambda x, y: rtch.concat([x * x, y], axis=None), ((2, 3), (2, 1))),
         (lambda x, y: rtch.stack([x, y * x], axis=-1), ((2, 3), (2, 3))),
     ],
 }
+
+
+def target(x: rtch.Tensor, axis: int) -> rowwise.Target:
+    """What cross entropy keeps, for two rows of three classes."""
+    out = rowwise.softmax_cross_entropy("test", x.detach().requires_grad_(), rtch.asarray([2, 0]), axis, -1)
+    return out._node.attrs["at"]
+
+
+def cross_entropy(x: rtch.Tensor, axis: int) -> rtch.Tensor:
+    """Of two rows of three classes, the second of which is ignored."""
+    first = rowwise.softmax_cross_entropy("test", x, rtch.asarray([2, 0]), axis, -1)
+    return first * first + rowwise.softmax_cross_entropy("test", x, rtch.asarray([1, -1]), axis, -1)
+
+
+def standardize(
+    x: rtch.Tensor, weight: rtch.Tensor | None, bias: rtch.Tensor | None, axes: int, centered: bool
+) -> tuple[rtch.Tensor, rowwise.Standardized]:
+    """With a large eps, and what its gradient is called with."""
+    out, stats = rowwise.standardize("test", x, weight, bias, axes, 0.1, centered)
+    return out, rowwise.Standardized(axes, 0.1, centered, stats, () if weight is None else weight.shape, ())
+
+
+def weight_gradient(g: rtch.Tensor, x: rtch.Tensor, axes: int, shape: tuple[int, ...]) -> rtch.Tensor:
+    """The gradient towards a weight of the shape."""
+    by = standardize(x, None, None, axes, True)[1]
+    return F.standardize_grad_weight(g, x, by, shape)
 
 
 def written(x: rtch.Tensor, key: Any, value: Any) -> rtch.Tensor:

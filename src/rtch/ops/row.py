@@ -39,6 +39,7 @@ HOMES = (
     "rtch.convolutions",
     "rtch.embeddings",
     "rtch.pooling",
+    "rtch.rowwise",
 )
 
 

@@ -16,6 +16,7 @@ import rtch.ops.reductions
 import rtch.ops.structure
 import rtch.ops.fft
 import rtch.ops.linalg
-import rtch.ops.convolution  # noqa: F401 - the last one
+import rtch.ops.convolution
+import rtch.ops.normalization  # noqa: F401 - the last one
 
 __all__ = ["BY_NAME", "OPS"]

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: MIT
+"""Normalisation: over the batch, over trailing axes, over groups of channels and over single ones.
+
+All of them are `rtch.rowwise.standardize` of one view or another. Statistics are a mean and a variance around it, in
+the input's dtype and the order of docs/numerics.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rtch.autograd import no_grad
+from rtch.dtype_functions import finfo
+from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
+from rtch.functions import sqrt
+from rtch.manipulation import astype, reshape
+from rtch.rowwise import standardize
+from rtch.tensor import Tensor, need_tensors
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """``(input - mean) / sqrt(var + eps) * weight + bias`` per channel.
+
+    In training, mean and variance are those of the channel over all other axes, and running_mean and running_var move
+    towards them by the part `momentum`, the variance with n - 1 for n; otherwise they are the running ones.
+
+    Args:
+        input: (N, C, *).
+        running_mean: (C,), or None; written to in training.
+        running_var: (C,), or None; likewise.
+        weight: (C,), or None.
+        bias: (C,), or None.
+        training: where mean and variance come from.
+        momentum: how far the running ones move.
+        eps: added to the variance.
+
+    Raises:
+        ArgumentError: one value per channel in training, or no running statistics otherwise.
+        BroadcastError: the shapes do not fit.
+        DimensionError: the input has less than two dimensions.
+        DTypeError: the input is not float32 or float64, or a parameter not of its dtype.
+    """
+    channels = _channels("batch_norm", input)
+    _check_sizes("batch_norm", channels, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
+    factor, summand = (None if t is None else _by_channel(t, input.ndim - 2) for t in (weight, bias))
+    if not training:
+        return _with_running("batch_norm", input, running_mean, running_var, factor, summand, eps)
+    count = input.size // channels if channels else 0
+    if count == 1:
+        raise ArgumentError(
+            f"batch_norm: more than 1 value per channel is needed in training; got shape {list(input.shape)}",
+            shape=input.shape,
+        )
+    axes = (1 << input.ndim) - 1 - 2
+    out, stats = standardize("batch_norm", input, factor, summand, axes, eps)
+    if count:
+        _move(running_mean, stats[0], momentum)
+        _move(running_var, stats[1] * (count / (count - 1)), momentum)
+    return out
+
+
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """``(input - mean) / sqrt(var + eps) * weight + bias`` per channel of each sample.
+
+    Args:
+        input: (N, C, *).
+        running_mean: (C,), or None; moves towards the mean over the samples, as in `batch_norm`.
+        running_var: (C,), or None; likewise.
+        weight: (C,), or None.
+        bias: (C,), or None.
+        use_input_stats: False takes the running mean and variance.
+        momentum: how far the running ones move.
+        eps: added to the variance.
+
+    Raises:
+        ArgumentError: one value per channel, or no running statistics where they are asked for.
+        BroadcastError: the shapes do not fit.
+        DimensionError: the input has less than three dimensions, or two with running statistics.
+        DTypeError: the input is not float32 or float64, or a parameter not of its dtype.
+    """
+    channels = _channels("instance_norm", input)
+    _check_sizes(
+        "instance_norm", channels, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var
+    )
+    factor, summand = (None if t is None else _by_channel(t, input.ndim - 2) for t in (weight, bias))
+    if not use_input_stats:
+        return _with_running("instance_norm", input, running_mean, running_var, factor, summand, eps)
+    if input.ndim < 3:
+        raise DimensionError(
+            f"instance_norm: three dimensions or more are needed; got shape {list(input.shape)}", ndim=input.ndim
+        )
+    count = math.prod(input.shape[2:])
+    if count == 1:
+        raise ArgumentError(
+            f"instance_norm: more than 1 value per channel is needed; got shape {list(input.shape)}", shape=input.shape
+        )
+    axes = (1 << input.ndim) - 1 - 3
+    out, stats = standardize("instance_norm", input, factor, summand, axes, eps)
+    if input.size:
+        each = reshape(stats, (3, *input.shape[:2]))
+        _move(running_mean, each[0].mean(0), momentum)
+        _move(running_var, each[1].mean(0) * (count / (count - 1)), momentum)
+    return out
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """``(input - mean) / sqrt(var + eps) * weight + bias`` over the last axes.
+
+    Args:
+        input: (*, *normalized_shape).
+        normalized_shape: sizes of those axes.
+        weight: of normalized_shape, or None.
+        bias: likewise.
+        eps: added to the variance.
+
+    Raises:
+        BroadcastError: the shapes do not fit.
+        DTypeError: the input is not float32 or float64, or a parameter not of its dtype.
+    """
+    axes = _trailing("layer_norm", input, normalized_shape, weight=weight, bias=bias)
+    return standardize("layer_norm", input, weight, bias, axes, eps)[0]
+
+
+def rms_norm(
+    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
+    """``input / sqrt(mean(input**2) + eps) * weight`` over the last axes.
+
+    Args:
+        input: (*, *normalized_shape).
+        normalized_shape: sizes of those axes.
+        weight: of normalized_shape, or None.
+        eps: added to the mean of squares; that of the input's dtype if left out.
+
+    Raises:
+        BroadcastError: the shapes do not fit.
+        DTypeError: the input is not float32 or float64, or the weight not of its dtype.
+    """
+    axes = _trailing("rms_norm", input, normalized_shape, weight=weight)
+    eps = finfo(input.dtype).eps if eps is None else eps
+    return standardize("rms_norm", input, weight, None, axes, eps, centered=False)[0]
+
+
+def group_norm(
+    input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Tensor:
+    """``(input - mean) / sqrt(var + eps) * weight + bias``, mean and variance over groups of channels of each sample.
+
+    Args:
+        input: (N, C, *).
+        num_groups: a divisor of C.
+        weight: (C,), or None.
+        bias: (C,), or None.
+        eps: added to the variance.
+
+    Raises:
+        ArgumentError: C is no multiple of num_groups, or one value is all there is.
+        BroadcastError: the shapes do not fit.
+        DimensionError: the input has less than two dimensions.
+        DTypeError: the input is not float32 or float64, or a parameter not of its dtype.
+    """
+    channels = _channels("group_norm", input)
+    _check_sizes("group_norm", channels, weight=weight, bias=bias)
+    if isinstance(num_groups, bool) or not isinstance(num_groups, int) or num_groups < 1 or channels % num_groups:
+        raise ArgumentError(
+            f"group_norm: num_groups must divide the {channels} channels; got {num_groups!r:.80}", argument=num_groups
+        )
+    size = channels // num_groups
+    if input.shape[0] * size * math.prod(input.shape[2:]) == 1:
+        raise ArgumentError(
+            f"group_norm: more than 1 value per group is needed; got shape {list(input.shape)}", shape=input.shape
+        )
+    grouped = reshape(input, (input.shape[0], num_groups, size, *input.shape[2:]))
+    ones = (1,) * (input.ndim - 2)
+    factor, summand = (None if t is None else reshape(t, (num_groups, size, *ones)) for t in (weight, bias))
+    axes = (1 << grouped.ndim) - 1 - 3
+    return reshape(standardize("group_norm", grouped, factor, summand, axes, eps)[0], input.shape)
+
+
+def _channels(where_: str, input: Tensor) -> int:
+    need_tensors(where_, input)
+    _check_floating(where_, input)
+    if input.ndim < 2:
+        raise DimensionError(
+            f"{where_}: two dimensions or more are needed; got shape {list(input.shape)}", ndim=input.ndim
+        )
+    return input.shape[1]
+
+
+def _check_floating(where_: str, input: Tensor) -> None:
+    if not input.dtype.is_floating:
+        raise DTypeError(f"{where_}: float32 or float64 is needed; got {input.dtype.name}", dtype=input.dtype)
+
+
+def _check_sizes(where_: str, channels: int, **tensors: Tensor | None) -> None:
+    for name, t in tensors.items():
+        if t is not None:
+            need_tensors(where_, t)
+            if t.shape != (channels,):
+                raise BroadcastError(
+                    f"{where_}: {name} must have shape [{channels}]; got {list(t.shape)}", shapes=((channels,), t.shape)
+                )
+
+
+def _by_channel(t: Tensor, n_behind: int) -> Tensor:
+    return reshape(t, (-1, *(1,) * n_behind)) if n_behind else t
+
+
+def _with_running(
+    where_: str,
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    factor: Tensor | None,
+    summand: Tensor | None,
+    eps: float,
+) -> Tensor:
+    if running_mean is None or running_var is None:
+        raise ArgumentError(f"{where_}: running_mean and running_var are needed outside training; got None")
+    behind = input.ndim - 2
+    scale = 1 / sqrt(_by_channel(running_var, behind) + eps)
+    out = (input - _by_channel(running_mean, behind)) * (scale if factor is None else scale * factor)
+    return out if summand is None else out + summand
+
+
+@no_grad()
+def _move(running: Tensor | None, towards: Tensor, momentum: float) -> None:
+    """Write running (1 - momentum) + towards momentum."""
+    if running is not None:
+        running[...] = astype(running * (1 - momentum) + towards * momentum, running.dtype)
+
+
+def _trailing(where_: str, input: Tensor, normalized_shape: Sequence[int], **tensors: Tensor | None) -> int:
+    """The axes of normalized_shape."""
+    need_tensors(where_, input)
+    _check_floating(where_, input)
+    shape = tuple(normalized_shape)
+    n = len(shape)
+    if n < 1 or n > input.ndim or input.shape[input.ndim - n :] != shape:
+        raise BroadcastError(
+            f"{where_}: an input of shape [*, {', '.join(map(str, shape))}] is needed; got {list(input.shape)}",
+            shapes=(input.shape, shape),
+        )
+    for name, t in tensors.items():
+        if t is not None:
+            need_tensors(where_, t)
+            if t.shape != shape:
+                raise BroadcastError(
+                    f"{where_}: {name} must have shape {list(shape)}; got {list(t.shape)}", shapes=(shape, t.shape)
+                )
+    return (1 << input.ndim) - (1 << (input.ndim - n))

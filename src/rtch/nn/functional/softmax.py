@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+"""Softmax and its logarithm."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rtch import rowwise
+from rtch.tensor import Tensor
+
+
+def _dim(input: Tensor, dim: int | None) -> int:
+    """The axis that PyTorch takes where none is given."""
+    return dim if dim is not None else 0 if input.ndim in (0, 1, 3) else 1
+
+
+def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+    """See `rtch.softmax`.
+
+    Args:
+        input: any shape.
+        dim: the axis; if left out, the first of 0, 1 or 3 dimensions, the second of others, as in PyTorch.
+        dtype: what the input is cast to first.
+
+    Raises:
+        DimensionError: dim out of range.
+        DTypeError: a dtype that is not real, or is for storage.
+    """
+    return rowwise.softmax(input, _dim(input, dim), dtype=dtype)
+
+
+def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
+    """See `rtch.log_softmax`, and `softmax` for the arguments."""
+    return rowwise.log_softmax(input, _dim(input, dim), dtype=dtype)

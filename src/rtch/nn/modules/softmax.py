@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""Softmax and its logarithm as modules."""
+
+from __future__ import annotations
+
+from rtch.nn import functional
+from rtch.nn.module import Module
+from rtch.tensor import Tensor
+
+
+class Softmax(Module):
+    """e^x divided by its sum along an axis; see `functional.softmax`."""
+
+    def __init__(self, dim: int | None = None) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply the function."""
+        return functional.softmax(input, self.dim)
+
+    def extra_repr(self) -> str:
+        """The axis."""
+        return f"dim={self.dim}"
+
+
+class LogSoftmax(Module):
+    """The logarithm of `Softmax`; see `functional.log_softmax`."""
+
+    def __init__(self, dim: int | None = None) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Apply the function."""
+        return functional.log_softmax(input, self.dim)
+
+    def extra_repr(self) -> str:
+        """The axis."""
+        return f"dim={self.dim}"
