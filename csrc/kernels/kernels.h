@@ -64,6 +64,16 @@ typedef struct rt_gemm {
     int64_t scratch; /* bytes that product and packed need */
 } rt_gemm;
 
+/* Elements of lanes by index: kernels/lanes.c. */
+#define RT_LANES_PICK 0
+#define RT_LANES_PUT 1
+#define RT_LANES_SUM 2
+typedef struct rt_lanes {
+    int64_t rows, cols, size, lane_step; /* size: of a lane; lane_step: along it */
+    int64_t lane_row, lane_col, beside_row, beside_col, index_row, index_col;
+} rt_lanes;
+typedef int (*rt_lanes_fn)(const rt_lanes *l, char *lane, char *beside, const char *index);
+
 typedef struct rt_adam_args {
     double step_size, beta1, beta2, eps, weight_decay, sqrt_bias2;
 } rt_adam_args;
@@ -84,7 +94,8 @@ typedef struct rt_kernels {
     rt_position position[RT_N_OPS][RT_N_DTYPES];
     rt_scan_run scan_run[RT_N_OPS][RT_N_DTYPES];
     rt_scan_cols scan_cols[RT_N_OPS][RT_N_DTYPES];
-    rt_gemm gemm[RT_N_DTYPES]; /* empty where there is none */
+    rt_gemm gemm[RT_N_DTYPES];         /* empty where there is none */
+    rt_lanes_fn lanes[3][RT_N_DTYPES]; /* by RT_LANES_; NULL where there is no sum */
     /* Sorting: kernels/sort.c. Keys of n dense items, telling whether there is a -0; and the items of keys; */
     int (*sort_keys[RT_N_DTYPES])(const char *x, int64_t n, int descending, char *keys);
     void (*sort_values[RT_N_DTYPES])(const char *keys, int64_t n, int descending, char *out);
@@ -128,6 +139,7 @@ typedef struct rt_kernels {
     void rt_fill_copy_##isa(rt_kernels *k);                \
     void rt_fill_move_##isa(rt_kernels *k);                \
     void rt_fill_optim_##isa(rt_kernels *k);               \
+    void rt_fill_lanes_##isa(rt_kernels *k);               \
     void rt_fill_sort_##isa(rt_kernels *k);                \
     void rt_fill_random_##isa(rt_kernels *k);
 

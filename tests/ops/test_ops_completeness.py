@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import rtch
-from rtch import composed, dtypes, functions, manipulation, views
+from rtch import composed, dtypes, functions, gathering, manipulation, views
 from rtch._c import lib
 from rtch.ops.row import F, Kind
 from rtch.ops.table import BY_NAME, OPS
@@ -20,6 +20,8 @@ from rtch.ops.table import BY_NAME, OPS
 ROOT = Path(__file__).parents[2]
 CALLED = {"getitem", "setitem", "gather_nd", "scatter_nd", "scatter_nd_add"}  # reached by x[key] and x[key] = y
 BUILT = {"expand_dims", "flip", "squeeze", "stack"}  # made of other ops
+HOMES = {"clip": composed, **dict.fromkeys(views.__all__, views)}
+HOMES |= dict.fromkeys(["gather", "scatter", "scatter_add"], gathering)
 STRUCTURE = {op.name for op in OPS if op.kind is Kind.STRUCTURE}
 GENERATED = {op.name for op in OPS if op.kind is not Kind.STRUCTURE}
 
@@ -45,8 +47,7 @@ def test_exports_are_the_table() -> None:
     for name in exported:
         assert hasattr(rtch, name)
     for name in STRUCTURE - CALLED | BUILT:
-        home = views if name in views.__all__ else composed if name == "clip" else manipulation
-        assert getattr(rtch, name) is getattr(home, name)
+        assert getattr(rtch, name) is getattr(HOMES.get(name, manipulation), name)
     with pytest.raises(AttributeError, match=r"'rtch' has no attribute 'nothing'"):
         rtch.nothing  # noqa: B018
 

@@ -4,5 +4,6 @@
 from rtch.functions import relu, tanh
 from rtch.nn.functional.linear import linear
 from rtch.nn.functional.losses import mse_loss
+from rtch.nn.functional.one_hot import one_hot
 
-__all__ = ["linear", "mse_loss", "relu", "tanh"]
+__all__ = ["linear", "mse_loss", "one_hot", "relu", "tanh"]
