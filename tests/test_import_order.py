@@ -14,8 +14,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "rtch"
 ORDER = [
     *["_version", "version", "errors", "device", "dtypes", "constants", "layout", "store", "ops", "_c"],
     *["memory", "telemetry", "printing", "dlpack", "tensor", "dtype_functions", "info"],
-    *["creation", "functions", "manipulation", "ranges", "gradients", "views", "indexing", "searching"],
-    *["shapes", "grids", "contractions", "composed", "foreign", "fft", "linalg"],
+    *["creation", "functions", "manipulation", "ranges", "gradients", "views", "indexing", "gathering", "searching"],
+    *["shapes", "parts", "grids", "contractions", "einsum", "composed", "foreign", "fft", "linalg"],
     *["convolutions", "pooling", "embeddings", "rowwise", "autograd", "fx"],
     *["random", "nn", "optim", "data", "checkpoint", "train", "service", "sklearn", "cli"],
 ]

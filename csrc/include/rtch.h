@@ -165,6 +165,12 @@ rt_tensor *rt_take(const rt_tensor *a, const rt_tensor *index, int axis);
 rt_tensor *rt_index_add(const rt_tensor *a, int axis, const rt_tensor *index, const rt_tensor *source);
 /* Elements at n index tensors (int64, one shape) along n axes: that shape, then the axes that are left. */
 rt_tensor *rt_gather(const rt_tensor *a, int n, const int64_t *axes, rt_tensor *const *index);
+/* Lane by lane along an axis: elements at an index (int64), whose shape is the result's and no larger than a's but along
+   the axis; and a copy of a in which source, of the index's shape, stands there (the last of several stays) or is added
+   in row-major order of the index. */
+rt_tensor *rt_gather_along(const rt_tensor *a, int axis, const rt_tensor *index);
+rt_tensor *rt_scatter_along(const rt_tensor *a, int axis, const rt_tensor *index, const rt_tensor *source,
+                            int accumulate);
 
 /* Functions of whole rows: of the elements along the axes (bit d for dimension d). Operands are float32 or float64, of one
    dtype. What a gradient needs again is given out in *stats, one number a row each: the largest element and the logarithm

@@ -83,6 +83,15 @@ typedef struct rt_conv {
     void (*put_row)(const char *from, int64_t n, const char *bias, char *to, int64_t step);
     int64_t width, high, high_along; /* of a tile: columns, and the most rows of either kind */
 } rt_conv;
+/* Elements of lanes by index: kernels/lanes.c. */
+#define RT_LANES_PICK 0
+#define RT_LANES_PUT 1
+#define RT_LANES_SUM 2
+typedef struct rt_lanes {
+    int64_t rows, cols, size, lane_step; /* size: of a lane; lane_step: along it */
+    int64_t lane_row, lane_col, beside_row, beside_col, index_row, index_col;
+} rt_lanes;
+typedef int (*rt_lanes_fn)(const rt_lanes *l, char *lane, char *beside, const char *index);
 
 /* Windows over a plane: result place o takes the places from range[2 o] to before range[2 o + 1], `spread` apart. */
 typedef struct rt_windows {
@@ -145,6 +154,7 @@ typedef struct rt_kernels {
     rt_conv conv[RT_N_DTYPES];          /* empty where there is none, */
     rt_pool pool[RT_N_DTYPES];          /* likewise */
     rt_row_functions rows[RT_N_DTYPES]; /* likewise */
+    rt_lanes_fn lanes[3][RT_N_DTYPES];  /* by RT_LANES_; NULL where there is no sum */
     /* Sorting: kernels/sort.c. Keys of n dense items, telling whether there is a -0; and the items of keys; */
     int (*sort_keys[RT_N_DTYPES])(const char *x, int64_t n, int descending, char *keys);
     void (*sort_values[RT_N_DTYPES])(const char *keys, int64_t n, int descending, char *out);
@@ -189,6 +199,7 @@ typedef struct rt_kernels {
     void rt_fill_move_##isa(rt_kernels *k);                \
     void rt_fill_optim_##isa(rt_kernels *k);               \
     void rt_fill_rows_##isa(rt_kernels *k);                \
+    void rt_fill_lanes_##isa(rt_kernels *k);               \
     void rt_fill_sort_##isa(rt_kernels *k);                \
     void rt_fill_random_##isa(rt_kernels *k);
 

@@ -358,6 +358,29 @@ static int digest_long_sorting(uint64_t *h, int dtype) {
     return ok;
 }
 
+/* Elements of lanes along either axis, read or written, some of them several times. */
+static int digest_lanes(uint64_t *h, int op, int dtype) {
+    const int accumulate = op == RT_OP_SCATTER_ADD;
+    if (accumulate && !rt_k.lanes[RT_LANES_SUM][dtype]) return 1;
+    const int64_t shape[2] = {37, 131};
+    rt_tensor *x = input(dtype, 61, 131, 12), *y = input(dtype, 37, 131, 13);
+    rt_tensor *order = rt_random_permutation(37 * 131, 9, 0);
+    rt_tensor *few = order ? rt_binary_scalar(RT_OP_REMAINDER, order, RT_I64, 0, 0, 31, 0) : NULL;
+    rt_tensor *index = few ? rt_reshape(few, 2, shape) : NULL, *turned = index ? rt_transpose(index) : NULL;
+    rt_tensor *x_turned = x ? rt_transpose(x) : NULL, *y_turned = y ? rt_transpose(y) : NULL;
+    int ok = turned && x_turned && y_turned;
+    for (int axis = 0; ok && axis < 2; axis++)
+        if (op == RT_OP_GATHER)
+            ok = absorb(h, rt_gather_along(x, axis, index)) && absorb(h, rt_gather_along(x_turned, axis, turned));
+        else
+            ok = absorb(h, rt_scatter_along(x, axis, index, y, accumulate)) &&
+                 absorb(h, rt_scatter_along(x_turned, axis, turned, y_turned, accumulate));
+    rt_tensor *const all[8] = {x, y, order, few, index, turned, x_turned, y_turned};
+    for (int i = 0; i < 8; i++)
+        if (all[i]) rt_release(all[i]);
+    return ok;
+}
+
 /* Elements read or written by two index tensors, some of them several times. */
 static int digest_gather(uint64_t *h, int op, int dtype) {
     if (op == RT_OP_SCATTER_ND_ADD && !rt_k.loops[RT_OP_ADD][dtype]) return 1;
@@ -420,6 +443,11 @@ uint64_t rt_digest(int part) {
     case RT_OP_SCATTER_ND:
     case RT_OP_SCATTER_ND_ADD:
         for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++) ok = digest_gather(&h, part, dtype);
+        break;
+    case RT_OP_GATHER:
+    case RT_OP_SCATTER:
+    case RT_OP_SCATTER_ADD:
+        for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++) ok = digest_lanes(&h, part, dtype);
         break;
     case RT_OP_CLIP:
         for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++) ok = digest_clip(&h, dtype);

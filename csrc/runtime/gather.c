@@ -180,8 +180,10 @@ int rt_scatter(rt_tensor *t, int n, const int64_t *axes, rt_tensor *const *index
             memcpy(strides[0], s.strides, sizeof(strides[0]));
             if (accumulate) memcpy(strides[1], s.strides, sizeof(strides[1]));
             for (int d = s.ndim - 1; d >= 0; d--) strides[1 + accumulate][d] = stride, stride *= s.shape[d];
+            const int run = is_adjacent(&s, rt_itemsize(t->dtype));
+            const int64_t items[3] = {(int64_t)1 << sizes[0], (int64_t)1 << sizes[1], (int64_t)1 << sizes[2]};
             /* In the order of the positions: the last of several writes stays, a sum is a chain. */
-            if (s.n_kept < RUN || !is_adjacent(&s, rt_itemsize(t->dtype))) {
+            if (s.n_kept < RUN || !run) {
                 rt_scattering c = {&s,
                                    loop,
                                    accumulate,
@@ -195,8 +197,7 @@ int rt_scatter(rt_tensor *t, int n, const int64_t *axes, rt_tensor *const *index
                 for (int64_t j = 0; j < s.n_positions; j++) {
                     char *const to = t->data + s.offsets[j], *const from = dense->data + j * stride;
                     char *const data[3] = {to, accumulate ? to : from, from};
-                    rt_iterate(loop, 2 + accumulate, data, sizes, s.ndim, s.shape,
-                               (const int64_t (*)[RT_MAX_NDIM])strides, RT_GRAIN_ALONE);
+                    loop(data, items, s.n_kept);
                 }
             }
             rt_fenv_leave(fenv);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * index.c: concat, take and index_add: whole slices move, so these are loops of strided copies. */
+ * index.c: concat, and take and index_add, whose index is one for all lanes. */
 #include <string.h>
 
+#include "lanes.h"
 #include "runtime.h"
 
 /* The dtype of all parts together. Codes rise with the category (bool, integer, floating, complex), whose highest one
@@ -65,14 +66,6 @@ static rt_tensor *checked_index(const rt_tensor *index, int64_t size) {
     return dense;
 }
 
-/* t without an axis: what one index selects. */
-static int slice_layout(const rt_tensor *t, int axis, int64_t *shape, int64_t *strides) {
-    int ndim = 0;
-    for (int d = 0; d < t->ndim; d++)
-        if (d != axis) shape[ndim] = rt_t_shape(t)[d], strides[ndim++] = rt_t_strides(t)[d];
-    return ndim;
-}
-
 typedef struct {
     char *out;
     const char *a;
@@ -93,25 +86,20 @@ rt_tensor *rt_take(const rt_tensor *a, const rt_tensor *index, int axis) {
     const int64_t size = rt_t_shape(a)[axis];
     rt_tensor *dense = checked_index(index, size);
     if (!dense) return NULL;
-    int64_t shape[RT_MAX_NDIM], strides[2][RT_MAX_NDIM], kept[RT_MAX_NDIM];
+    int64_t shape[RT_MAX_NDIM];
     memcpy(shape, rt_t_shape(a), sizeof(int64_t) * a->ndim);
     shape[axis] = dense->numel;
     rt_tensor *out = rt_new(a->dtype, a->ndim, shape);
     if (out && out->numel > 0) {
-        slice_layout(a, axis, kept, strides[1]);
-        const int ndim = slice_layout(out, axis, kept, strides[0]);
-        const int64_t to = rt_t_strides(out)[axis], from = rt_t_strides(a)[axis];
         const int64_t *i = (const int64_t *)dense->data;
-        const uint8_t sizes[2] = {rt_size_log2[a->dtype], rt_size_log2[a->dtype]};
         rt_count_call(RT_FAMILY_INDEX, 1, &a, RT_PATH_SLICES);
         if (axis == 0 && a->contiguous) { /* whole adjacent rows */
             rt_rows rows = {out->data, a->data, i, size, a->numel / size * rt_itemsize(a->dtype)};
             rt_parallel_for(dense->numel, RT_GRAIN_CHEAP * 4 / rows.bytes + 1, take_rows, &rows);
-        }
-        for (int64_t j = 0; j < dense->numel && !(axis == 0 && a->contiguous); j++) {
-            char *const data[2] = {out->data + j * to, a->data + (i[j] < 0 ? i[j] + size : i[j]) * from};
-            rt_iterate(rt_k.cast[a->dtype][a->dtype], 2, data, sizes, ndim, kept,
-                       (const int64_t (*)[RT_MAX_NDIM])strides, RT_GRAIN_CHEAP);
+        } else {
+            int64_t steps[RT_MAX_NDIM] = {0};
+            steps[axis] = sizeof(int64_t);
+            rt_walk_lanes(RT_LANES_PICK, a, axis, out, dense->data, steps);
         }
     }
     rt_release(dense);
@@ -120,29 +108,17 @@ rt_tensor *rt_take(const rt_tensor *a, const rt_tensor *index, int axis) {
 
 rt_tensor *rt_index_add(const rt_tensor *a, int axis, const rt_tensor *index, const rt_tensor *source) {
     if (axis < 0 || axis >= a->ndim || source->ndim != a->ndim) RT_FAIL(RT_ERR_DIMENSION);
-    if (source->dtype != a->dtype || !rt_k.loops[RT_OP_ADD][a->dtype]) RT_FAIL(RT_ERR_DTYPE);
+    if (source->dtype != a->dtype || !rt_k.lanes[RT_LANES_SUM][a->dtype]) RT_FAIL(RT_ERR_DTYPE);
     for (int d = 0; d < a->ndim; d++)
         if (rt_t_shape(source)[d] != (d == axis ? index->numel : rt_t_shape(a)[d])) RT_FAIL(RT_ERR_BROADCAST);
-    const int64_t size = rt_t_shape(a)[axis];
-    rt_tensor *dense = checked_index(index, size);
+    rt_tensor *dense = checked_index(index, rt_t_shape(a)[axis]);
     if (!dense) return NULL;
     rt_tensor *out = rt_copy(a);
-    if (out && source->numel > 0) {
-        int64_t strides[3][RT_MAX_NDIM], kept[RT_MAX_NDIM];
-        slice_layout(source, axis, kept, strides[2]);
-        const int ndim = slice_layout(out, axis, kept, strides[0]);
-        memcpy(strides[1], strides[0], sizeof(strides[0]));
-        const int64_t *i = (const int64_t *)dense->data;
+    if (out) {
+        int64_t steps[RT_MAX_NDIM] = {0};
+        steps[axis] = sizeof(int64_t);
         rt_count_call(RT_FAMILY_INDEX, 1, &source, RT_PATH_SLICES);
-        const uint8_t sizes[3] = {rt_size_log2[a->dtype], rt_size_log2[a->dtype], rt_size_log2[a->dtype]};
-        const rt_fenv fenv = rt_fenv_enter();
-        for (int64_t j = 0; j < dense->numel; j++) { /* in the order of the indices: the sum is a chain */
-            char *row = out->data + (i[j] < 0 ? i[j] + size : i[j]) * rt_t_strides(out)[axis];
-            char *const data[3] = {row, row, source->data + j * rt_t_strides(source)[axis]};
-            rt_iterate(rt_k.loops[RT_OP_ADD][a->dtype], 3, data, sizes, ndim, kept,
-                       (const int64_t (*)[RT_MAX_NDIM])strides, RT_GRAIN_CHEAP);
-        }
-        rt_fenv_leave(fenv);
+        rt_walk_lanes(RT_LANES_SUM, out, axis, source, dense->data, steps); /* the sum of a lane is a chain */
     }
     rt_release(dense);
     return out;

@@ -92,6 +92,14 @@ static void test_hostile_indices(void) {
         CHECK(!rt_index_add(x, 0, index, value) && rt_last_status() == RT_ERR_INDEX);
         CHECK(!rt_gather(x, 1, axis0, both) && rt_last_status() == RT_ERR_INDEX);
         CHECK(!rt_gather(x, 2, axis0, both) && rt_last_status() == RT_ERR_INDEX);
+        const int64_t lanes[2] = {2, 4};
+        rt_tensor *wide = rt_full(RT_I64, 2, lanes, 0, 0, i == 0 ? 4 : i == 1 ? -5 : beyond[i]);
+        for (int axis = 0; axis < 2; axis++) {
+            CHECK(!rt_gather_along(x, axis, wide) && rt_last_status() == RT_ERR_INDEX);
+            for (int add = 0; add < 2; add++)
+                CHECK(!rt_scatter_along(x, axis, wide, value, add) && rt_last_status() == RT_ERR_INDEX);
+        }
+        rt_release(wide);
         for (int add = 0; add < 2; add++) {
             CHECK(rt_scatter(x, 1, axis0, both, value, add) == RT_ERR_INDEX);
             CHECK(rt_scatter(x, 2, axis0, both, flat, add) == RT_ERR_INDEX);
@@ -109,6 +117,17 @@ static void test_hostile_indices(void) {
     CHECK(!rt_gather(x, 2, axis0, wrong) && rt_last_status() == RT_ERR_DTYPE);
     CHECK(!rt_gather(x, 2, axis0, uneven) && rt_last_status() == RT_ERR_BROADCAST);
     CHECK(!rt_take(x, good, 2) && rt_last_status() == RT_ERR_DIMENSION);
+    const int64_t larger[2] = {1, 5};
+    rt_tensor *rows = rt_full(RT_I64, 2, larger, 0, 0, 0), *column = rt_full(RT_I64, 2, axis0, 0, 0, 7);
+    CHECK(!rt_gather_along(x, 0, good) && rt_last_status() == RT_ERR_DIMENSION);
+    CHECK(!rt_gather_along(x, 2, rows) && rt_last_status() == RT_ERR_DIMENSION);
+    CHECK(!rt_gather_along(x, 0, value) && rt_last_status() == RT_ERR_DTYPE);
+    CHECK(!rt_gather_along(x, 0, rows) && rt_last_status() == RT_ERR_BROADCAST);
+    CHECK(!rt_scatter_along(x, 1, rows, value, 0) && rt_last_status() == RT_ERR_BROADCAST);
+    rt_tensor *picked = rt_gather_along(x, 1, rows), *none = rt_gather_along(x, 0, column);
+    CHECK(picked && rt_shape(picked)[1] == 5 && ((float *)rt_data(picked))[4] == ((float *)rt_data(x))[0]);
+    CHECK(none && none->numel == 0); /* an index of no elements names none */
+    rt_release(rows), rt_release(column), rt_release(picked), rt_release(none);
     CHECK(rt_scatter(x, 1, axis0, both, flat, 0) == RT_ERR_BROADCAST);
     CHECK(rt_scatter(x, 2, axis0, both, value, 0) == RT_ERR_BROADCAST);
     CHECK(rt_scatter(x, 1, axis0, both, value, 0) == RT_OK && ((float *)rt_data(x))[0] == 4.0f);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Elementwise functions made of other ops: clip, diff, and the parts of complex numbers."""
+"""Elementwise functions made of other ops: clip, diff, closeness, replacing NaN, and the parts of complex numbers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import operator
 from typing import Any
 
 from rtch._c import lib
+from rtch.constants import inf
 from rtch.creation import zeros_like
-from rtch.dtypes import promote
+from rtch.dtype_functions import finfo
+from rtch.dtypes import float64, promote
 from rtch.errors import ArgumentError, DTypeError
-from rtch.manipulation import concat, sum_to
-from rtch.ops.row import F
+from rtch.manipulation import astype, concat, sum_to
+from rtch.ops.row import F, method
 from rtch.ops.table import BY_NAME
 from rtch.tensor import Tensor, binary, need_tensors, normalize_axis, scalar_like, snapshot, structure, where
 
@@ -113,6 +115,99 @@ def diff(
     for _ in range(min(operator.index(n), max(out.shape[at], 1))):
         out = binary(_SUBTRACT, out[(*lead, slice(1, None))], out[(*lead, slice(None, -1))])
     return out
+
+
+@method
+def nan_to_num(x: Tensor, /, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+    """x with numbers for NaN and infinities, in either part of complex ones. What is replaced has no gradient.
+
+    Args:
+        x: any shape.
+        nan: for NaN.
+        posinf: for infinity; the largest number of the dtype where None.
+        neginf: for minus infinity; the smallest number of the dtype where None.
+
+    Dtype: any; the result has the same.
+
+    Raises:
+        DTypeError: a storage dtype.
+    """
+    need_tensors("nan_to_num", x)
+    if x.dtype.is_complex:
+        parts = (nan_to_num(part, nan, posinf, neginf) for part in (real(x), imag(x)))
+        return F.add(next(parts), F.multiply(next(parts), 1j))  # type: ignore[no-any-return]
+    if not x.dtype.is_floating:
+        if x.dtype.is_storage:
+            raise DTypeError(f"nan_to_num: use astype(rtch.float32) first; got {x.dtype.name}", dtype=x.dtype)
+        return x
+    largest = finfo(x.dtype).max
+    high, low = largest if posinf is None else posinf, -largest if neginf is None else neginf
+    out = where(F.isnan(x.detach()), nan, x)
+    return where(x.detach() == inf, high, where(x.detach() == -inf, low, out))
+
+
+@method
+def isclose(x: Tensor, y: Tensor, /, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
+    """Where ``|x - y| <= atol + rtol * |y|``, or x equals y, as infinities do.
+
+    Args:
+        x: any shape.
+        y: a shape that broadcasts with x's.
+        rtol: how far they may be apart relative to y.
+        atol: how far they may be apart besides.
+        equal_nan: NaN is close to NaN.
+
+    Dtype: any, promoted; integers are compared in float64. The result is bool.
+
+    Raises:
+        ArgumentError: rtol or atol is negative or NaN.
+        BroadcastError: the shapes do not fit together.
+        DTypeError: dtypes that have none together.
+    """
+    need_tensors("isclose", x, y)
+    for name, value in (("rtol", rtol), ("atol", atol)):
+        if not value >= 0:
+            raise ArgumentError(f"isclose: {name} must be 0 or more; got {value!r:.80}", argument=value)
+    x, y = x.detach(), y.detach()
+    close = x == y
+    if equal_nan:
+        close = F.logical_or(close, F.logical_and(F.isnan(x), F.isnan(y)))
+    if rtol == 0 and atol == 0:
+        return close
+    x, y = (astype(t, float64) if t.dtype.kind in "biu" else t for t in (x, y))
+    apart = abs(x - y)
+    return F.logical_or(close, F.logical_and(F.isfinite(apart), apart <= abs(y) * rtol + atol))  # type: ignore[no-any-return]
+
+
+@method
+def allclose(x: Tensor, y: Tensor, /, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+    """Whether `isclose` holds everywhere. Arguments and errors as there."""
+    return bool(isclose(x, y, rtol, atol, equal_nan).all())
+
+
+@method
+def lerp(x: Tensor, /, end: Tensor, weight: Tensor | float) -> Tensor:
+    """``x + weight * (end - x)``, or from a weight of 1/2 on ``end - (end - x) * (1 - weight)``, which is end at 1.
+
+    Args:
+        x: any shape.
+        end: a shape that broadcasts with x's.
+        weight: a number, or a tensor whose shape broadcasts with theirs.
+
+    Dtype: floating or complex, promoted.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: integers or bool.
+    """
+    need_tensors("lerp", x, end)
+    for t in (x, end, weight):
+        if isinstance(t, Tensor) and not (t.dtype.is_floating or t.dtype.is_complex):
+            raise DTypeError(f"lerp: floating or complex operands are needed; got {t.dtype.name}", dtype=t.dtype)
+    way = end - x
+    if not isinstance(weight, Tensor):
+        return x + way * weight if abs(weight) < 0.5 else end - way * (1 - weight)
+    return where(abs(weight.detach()) < 0.5, x + way * weight, end - way * (1 - weight))
 
 
 def real(x: Tensor, /) -> Tensor:

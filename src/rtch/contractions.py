@@ -12,6 +12,7 @@ from rtch.errors import ArgumentError, BroadcastError, DimensionError
 from rtch.functions import conj
 from rtch.indexing import broadcast_shapes
 from rtch.manipulation import broadcast_to, expand_dims, matmul, permute_dims, reshape
+from rtch.ops.row import method
 from rtch.shapes import moveaxis
 from rtch.tensor import Tensor, need_tensors, normalize_axis
 
@@ -110,3 +111,117 @@ def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
     n, size = math.prod(shape), a.shape[-1]
     a, b = (reshape(broadcast_to(t, (*shape, size)), (n, size)) for t in (a, b))
     return reshape(matmul(expand_dims(a, axis=-2), expand_dims(b, axis=-1)), shape)
+
+
+@method
+def dot(x: Tensor, y: Tensor, /) -> Tensor:
+    """Sum of the products of two vectors' elements.
+
+    Raises:
+        BroadcastError: the sizes differ.
+        DimensionError: x or y does not have one dimension.
+    """
+    need_tensors("dot", x, y)
+    _need_ndim("dot", 1, x, y)
+    if x.shape != y.shape:
+        raise BroadcastError(
+            f"dot: vectors of one size are needed; got {list(x.shape)} and {list(y.shape)}", shapes=(x.shape, y.shape)
+        )
+    return matmul(x, y)
+
+
+@method
+def inner(x: Tensor, y: Tensor, /) -> Tensor:
+    """Sum over the last axes of x and y of the products of their elements; the other axes of x, then those of y, stay.
+    With a 0-d operand, the product.
+
+    Raises:
+        BroadcastError: the last axes differ in size.
+    """
+    need_tensors("inner", x, y)
+    if x.ndim == 0 or y.ndim == 0:
+        return x * y
+    if x.shape[-1] != y.shape[-1]:
+        raise BroadcastError(
+            f"inner: last axes of one size are needed; got {list(x.shape)} and {list(y.shape)}",
+            shapes=(x.shape, y.shape),
+        )
+    return tensordot(x, y, axes=([-1], [-1]))
+
+
+@method
+def outer(x: Tensor, y: Tensor, /) -> Tensor:
+    """The products of all elements of one vector with all of another: (n,) and (m,) give (n, m).
+
+    Raises:
+        DimensionError: x or y does not have one dimension.
+    """
+    need_tensors("outer", x, y)
+    _need_ndim("outer", 1, x, y)
+    return expand_dims(x, axis=1) * y
+
+
+@method
+def kron(x: Tensor, y: Tensor, /) -> Tensor:
+    """Kronecker product: every element of x times the whole of y. Missing axes of either are ones in front."""
+    need_tensors("kron", x, y)
+    n = max(x.ndim, y.ndim)
+    wide = [(1,) * (n - t.ndim) + t.shape for t in (x, y)]
+    a = reshape(x, tuple(size for m in wide[0] for size in (m, 1)))
+    b = reshape(y, tuple(size for m in wide[1] for size in (1, m)))
+    return reshape(a * b, tuple(p * q for p, q in zip(*wide, strict=True)))
+
+
+@method
+def addmm(input: Tensor, /, mat1: Tensor, mat2: Tensor, *, beta: complex = 1, alpha: complex = 1) -> Tensor:
+    """``beta * input + alpha * (mat1 @ mat2)``; an input that beta = 0 leaves out may hold NaN.
+
+    Shapes: mat1 (m, k), mat2 (k, n), input broadcasts to (m, n).
+
+    Raises:
+        BroadcastError: the inner sizes differ, or input does not broadcast.
+        DimensionError: mat1 or mat2 does not have two dimensions.
+    """
+    return _plus_product("addmm", 2, input, mat1, mat2, beta, alpha)
+
+
+@method
+def baddbmm(input: Tensor, /, batch1: Tensor, batch2: Tensor, *, beta: complex = 1, alpha: complex = 1) -> Tensor:
+    """``beta * input + alpha * (batch1 @ batch2)``; an input that beta = 0 leaves out may hold NaN.
+
+    Shapes: batch1 (b, m, k), batch2 (b, k, n), input broadcasts to (b, m, n).
+
+    Raises:
+        BroadcastError: sizes differ, or input does not broadcast.
+        DimensionError: batch1 or batch2 does not have three dimensions.
+    """
+    return _plus_product("baddbmm", 3, input, batch1, batch2, beta, alpha)
+
+
+def _plus_product(where_: str, ndim: int, input: Tensor, a: Tensor, b: Tensor, beta: complex, alpha: complex) -> Tensor:
+    need_tensors(where_, input, a, b)
+    _need_ndim(where_, ndim, a, b)
+    if a.shape[:-2] != b.shape[:-2] or a.shape[-1] != b.shape[-2]:
+        raise BroadcastError(
+            f"{where_}: matrices do not fit together; got {list(a.shape)} and {list(b.shape)}",
+            shapes=(a.shape, b.shape),
+        )
+    shape = (*a.shape[:-1], b.shape[-1])
+    if broadcast_shapes(where_, input.shape, shape) != shape:
+        raise BroadcastError(
+            f"{where_}: an input that broadcasts to {list(shape)} is needed; got {list(input.shape)}",
+            shapes=(input.shape, shape),
+        )
+    out = matmul(a, b)
+    if alpha != 1:
+        out = out * alpha
+    if beta == 0:
+        return out
+    return (input if beta == 1 else input * beta) + out
+
+
+def _need_ndim(where_: str, ndim: int, *tensors: Tensor) -> None:
+    for x in tensors:
+        if x.ndim != ndim:
+            needed = "one dimension is" if ndim == 1 else f"{ndim} dimensions are"
+            raise DimensionError(f"{where_}: {needed} needed; got shape {list(x.shape)}", ndim=x.ndim, shape=x.shape)

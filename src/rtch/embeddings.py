@@ -37,7 +37,7 @@ def embedding_grad_grad(g: Tensor, index: Tensor, padding: int, by_count: bool) 
     out = embedding(g, index, -1, False)
     flat = reshape(index, (-1,))
     if by_count:
-        counts = index_add(zeros((g.shape[0],), dtype=g.dtype), flat, ones(flat.shape, dtype=g.dtype))
+        counts = index_add(zeros((g.shape[0],), dtype=g.dtype), 0, flat, ones(flat.shape, dtype=g.dtype))
         out = out / expand_dims(reshape(take(counts, flat, axis=0), index.shape), axis=-1)
     return where(expand_dims(index == padding, axis=-1), 0.0, out) if padding >= 0 else out
 

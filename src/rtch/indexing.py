@@ -24,8 +24,6 @@ from rtch.tensor import (
     become,
     getitem,
     grad_mode,
-    need_tensors,
-    normalize_axis,
     refuse_leaf_write,
     snapshot,
     structure,
@@ -48,7 +46,8 @@ class _Index:
         self.index = index
 
 
-def _index_tensor(item: Any) -> Tensor:
+def index_tensor(item: Any) -> Tensor:
+    """An item of a key as a tensor of int64 or bool."""
     made = snapshot(item) if isinstance(item, Tensor) else asarray(item)
     if made.dtype is bool_ or made.dtype is int64:
         return made
@@ -67,7 +66,7 @@ def _items(t: Tensor, key: Any) -> list[_Index]:
             made.append(item)
             n_axes += isinstance(item, slice)
             continue
-        index = asarray(item) if isinstance(item, bool) else _index_tensor(item)
+        index = asarray(item) if isinstance(item, bool) else index_tensor(item)
         made.append(index)
         n_axes += index.ndim if index.dtype is bool_ else 1
     ellipses = sum(item is Ellipsis for item in made)
@@ -186,7 +185,7 @@ def get(t: Tensor, key: Any) -> Tensor:
     return out
 
 
-def _positions(t: Tensor, key: Any) -> tuple[list[int], list[Tensor], tuple[int, ...]]:
+def positions(t: Tensor, key: Any) -> tuple[list[int], list[Tensor], tuple[int, ...]]:
     """The axes that a key selects along, their index tensors, all of one shape, and the shape of the selection."""
     items, before = _split(_items(t, key))
     if any(item.axis is None and item.index is not None for item in items):
@@ -223,7 +222,7 @@ def _positions(t: Tensor, key: Any) -> tuple[list[int], list[Tensor], tuple[int,
 
 
 def _numbered_positions(t: Tensor, key: Any) -> tuple[list[int], list[Tensor], tuple[int, ...]]:
-    """`_positions` for the rare keys with a mask of no dimensions: reads the number of every element by the key."""
+    """`positions` for the rare keys with a mask of no dimensions: reads the number of every element by the key."""
     numbers = get(reshape(arange(t.size), t.shape), key)
     indices = []
     for d, size in enumerate(t.shape):
@@ -250,17 +249,8 @@ def put(t: Tensor, key: Any, value: Any) -> None:
         if get(t, key).size:
             t[...] = reshape(value, ())
         return
-    axes, indices, selection = _positions(t, key)
-    while value.ndim > len(selection) and value.shape[0] == 1:
-        value = reshape(value, value.shape[1:])
-    try:
-        value = broadcast_to(value, selection)
-    except BroadcastError as error:
-        raise BroadcastError(
-            "setitem: the value does not broadcast to the selection; got "
-            f"{value.dtype.name}{list(value.shape)} and {list(selection)}",
-            shapes=(value.shape, selection),
-        ) from error
+    axes, indices, selection = positions(t, key)
+    value = to_selection("setitem", value, selection)
     if grad_mode.enabled and (t._node is not None or value._node is not None):
         before = snapshot(t)
         before._node = t._node
@@ -273,6 +263,24 @@ def _is_mask_of(t: Tensor, key: Any) -> bool:
     """Whether a key is one mask over all of t."""
     dtype, shape = getattr(key, "dtype", None), getattr(key, "shape", None)
     return t.ndim > 0 and shape == t.shape and (dtype is bool_ or getattr(dtype, "name", "") == "bool")
+
+
+def to_selection(where_: str, value: Tensor, selection: tuple[int, ...]) -> Tensor:
+    """A value in the shape of a selection; leading axes of size one may be left out.
+
+    Raises:
+        BroadcastError: it does not fit.
+    """
+    while value.ndim > len(selection) and value.shape[0] == 1:
+        value = reshape(value, value.shape[1:])
+    try:
+        return broadcast_to(value, selection)
+    except BroadcastError as error:
+        raise BroadcastError(
+            f"{where_}: the value does not broadcast to the selection; got "
+            f"{value.dtype.name}{list(value.shape)} and {list(selection)}",
+            shapes=(value.shape, selection),
+        ) from error
 
 
 def _scatter_into(t: Tensor, axes: list[int], indices: list[Tensor], value: Tensor, accumulate: bool) -> None:
@@ -314,52 +322,22 @@ def gather_nd_last(g: Tensor, shape: tuple[int, ...], axes: list[int], indices: 
     return F.where(reshape(stays, (*stays.shape, *(1,) * n_kept)), gather_nd(g, axes, indices), 0)  # type: ignore[no-any-return]
 
 
-def scatter_nd_add(g: Tensor, shape: tuple[int, ...], axes: list[int], indices: list[Tensor]) -> Tensor:
-    """The gradient of gather_nd: zeros of a shape, to which g is added at the indices, in their row-major order."""
-    out = zeros(shape, dtype=g.dtype)
-    _scatter_into(out, axes, indices, g.detach(), True)
-    return structure(_SCATTER_ADD, lib.rt_retain(out._h), (g,), {"axes": axes, "indices": indices})
+def scatter_nd_add(x: Tensor, axes: list[int], indices: list[Tensor], y: Tensor) -> Tensor:
+    """A copy of x to which y, of the shape that `gather_nd` gives, is added at the indices, in row-major order."""
+    out = wrap(lib.rt_retain(x._h))
+    _scatter_into(out, axes, indices, y, True)
+    return structure(_SCATTER_ADD, lib.rt_retain(out._h), (x, y), {"axes": axes, "indices": indices})
 
 
-def take_along_axis(x: Tensor, indices: Tensor, /, *, axis: int = -1) -> Tensor:
-    """Elements of x at indices along an axis, lane by lane.
-
-    Args:
-        x: any shape.
-        indices: integers, of x's shape but along the axis, or broadcast to it; negative ones count from the end.
-        axis: the axis.
-
-    Raises:
-        DimensionError: an index or the axis out of range, or another number of dimensions.
-        BroadcastError: the shapes do not fit but along the axis.
-        DTypeError: indices are no integers.
-    """
-    need_tensors("take_along_axis", x, indices)
-    at = normalize_axis("take_along_axis", axis, x.ndim)
-    if indices.ndim != x.ndim:
-        raise DimensionError(
-            f"take_along_axis: as many dimensions are needed; got {list(indices.shape)} for {list(x.shape)}",
-            shape=x.shape,
-        )
-    index = _index_tensor(indices)
-    if index.dtype is bool_:
-        raise DTypeError("take_along_axis: integers are needed; got bool", dtype=index.dtype)
-    _check_bounds(x, index, at)
-    without = [tuple(1 if d == at else n for d, n in enumerate(s)) for s in (x.shape, index.shape)]
-    common = broadcast_shapes("take_along_axis", *without)
-    shape = tuple(index.shape[at] if d == at else n for d, n in enumerate(common))
-    x = broadcast_to(x, tuple(x.shape[at] if d == at else n for d, n in enumerate(common)))
-    axes = list(range(x.ndim))
-    grid = [
-        broadcast_to(index if d == at else reshape(arange(shape[d]), (-1, *(1,) * (x.ndim - d - 1))), shape)
-        for d in axes
-    ]
-    return gather_nd(x, axes, grid)
+def scatter_nd_add_zeros(g: Tensor, shape: tuple[int, ...], axes: list[int], indices: list[Tensor]) -> Tensor:
+    """The gradient of gather_nd."""
+    return scatter_nd_add(zeros(shape, dtype=g.dtype), axes, indices, g)
 
 
 F.gather_nd = gather_nd
 F.gather_nd_last = gather_nd_last
 F.scatter_nd = scatter_nd
 F.scatter_nd_add = scatter_nd_add
+F.scatter_nd_add_zeros = scatter_nd_add_zeros
 F.read_at = get
 F.write_at = put

@@ -13,7 +13,7 @@ from rtch.creation import asarray, shape_of, zeros
 from rtch.device import check_device
 from rtch.dtypes import as_dtype, bool_, int64, uint64
 from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
-from rtch.ops.row import F
+from rtch.ops.row import F, method
 from rtch.ops.table import BY_NAME
 from rtch.tensor import (
     Tensor,
@@ -238,35 +238,53 @@ def take(x: Tensor, indices: Any, /, *, axis: int | None = None) -> Tensor:
     if axis is None and x.ndim != 1:
         raise DimensionError(f"take: axis is needed for {x.ndim} dimensions", ndim=x.ndim)
     at = normalize_axis("take", axis or 0, x.ndim)
-    index = _indices("take", indices)
+    index = as_index("take", indices)
     h = lib.rt_take(x._h, index._h, at)
     if not h:
         raise failure("take", x, index)
     return structure(BY_NAME["take"], h, (x,), _attrs(indices=index, axis=at))
 
 
-def index_add(x: Tensor, indices: Any, y: Tensor, /, *, axis: int = 0) -> Tensor:
-    """A copy of x to whose slices along axis the slices of y are added, one after another in the order of indices.
+@method
+def index_add(x: Tensor, /, axis: int, index: Any, source: Tensor, *, alpha: complex = 1) -> Tensor:
+    """A copy of x to whose slices along axis those of source are added, one after another in the order of the index.
 
     Args:
         x: any shape.
-        indices: (n,) integers, may repeat.
-        y: x's shape with size n along axis.
+        axis: the axis.
+        index: (n,) integers, may repeat; negative ones count from the end.
+        source: x's shape with size n along axis.
+        alpha: what source is multiplied with first.
 
     Raises:
-        BroadcastError: y's shape does not fit.
-        DimensionError: an index or the axis out of range.
+        BroadcastError: source's shape does not fit.
+        DimensionError: an index or the axis out of range, or another number of dimensions.
+        DTypeError: the dtypes differ or are bool, or the index is not of integers.
     """
-    need_tensors("index_add", x, y)
-    at = normalize_axis("index_add", axis, x.ndim)
-    index = _indices("index_add", indices)
-    h = lib.rt_index_add(x._h, at, index._h, y._h)
+    need_tensors("index_add", x, source)
+    at, shape = normalize_axis("index_add", axis, max(x.ndim, 1)), x.shape
+    index = as_index("index_add", index)
+    if index.ndim == 0:
+        index = reshape(index, (1,))
+    if x.ndim == 0:
+        x = reshape(x, (1,))
+    if source.ndim == 0 and x.ndim == 1:
+        source = reshape(source, (1,))
+    if alpha != 1:
+        source = F.multiply(source, alpha)
+    h = lib.rt_index_add(x._h, at, index._h, source._h)
     if not h:
-        raise failure("index_add", x, index, y)
-    return structure(BY_NAME["index_add"], h, (x, y), _attrs(indices=index, axis=at))
+        raise failure("index_add", x, index, source)
+    out = structure(BY_NAME["index_add"], h, (x, source), _attrs(indices=index, axis=at))
+    return reshape(out, shape) if not shape else out
 
 
-def _indices(where_: str, indices: Any) -> Tensor:
+def as_index(where_: str, indices: Any) -> Tensor:
+    """Integers as an int64 tensor that later writes don't reach.
+
+    Raises:
+        DTypeError: they are no integers.
+    """
     made = snapshot(indices) if isinstance(indices, Tensor) else asarray(indices)
     if made.dtype is int64:
         return made
@@ -364,13 +382,12 @@ def scatter_slice(g: Tensor, shape: tuple[int, ...], key: list[int]) -> Tensor:
 
 def index_add_zeros(g: Tensor, shape: tuple[int, ...], indices: Tensor, axis: int) -> Tensor:
     """The gradient of take."""
-    return index_add(zeros(shape, dtype=g.dtype), indices, g, axis=axis)
+    return index_add(broadcast_to(zeros((), dtype=g.dtype), shape), axis, indices, g)
 
 
 for _function in (
     astype,
     broadcast_to,
-    index_add,
     index_add_zeros,
     inverse_permutation,
     matmul,

@@ -10,7 +10,7 @@ from rtch._c import failure, ffi, lib
 from rtch.dtypes import as_dtype, float32
 from rtch.errors import DTypeError
 from rtch.functions import exp, isfinite, sqrt, square
-from rtch.indexing import take_along_axis
+from rtch.gathering import take_along_axis
 from rtch.manipulation import astype, expand_dims, spread, squeeze
 from rtch.ops.row import F
 from rtch.ops.table import BY_NAME

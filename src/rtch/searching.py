@@ -6,15 +6,16 @@ The order: NaN is the largest value, and all NaNs are equal; -0 equals +0. Sorti
 
 from __future__ import annotations
 
+import operator
 from typing import Literal, NamedTuple
 
 from rtch._c import failure, lib
 from rtch.creation import asarray, ones, zeros
 from rtch.dtypes import bool_, int64, with_python_scalar
 from rtch.errors import ArgumentError, DimensionError
-from rtch.indexing import take_along_axis
+from rtch.gathering import gather, take_along_axis
 from rtch.manipulation import astype, concat, reshape, take
-from rtch.ops.row import F
+from rtch.ops.row import F, method
 from rtch.tensor import Tensor, need_tensors, normalize_axis, wrap
 
 
@@ -50,6 +51,44 @@ def sort(x: Tensor, /, *, axis: int = -1, descending: bool = False, stable: bool
     if not h:
         raise failure("sort", x)
     return wrap(h)
+
+
+class TopK(NamedTuple):
+    """What `topk` gives."""
+
+    values: Tensor
+    indices: Tensor
+
+
+@method
+def topk(x: Tensor, /, k: int, axis: int = -1, largest: bool = True, sorted: bool = True) -> TopK:
+    """The k largest or smallest elements along an axis, in their order, and where they stand.
+
+    They are the first k of the stable sort: NaN is the largest value, and of equal elements the first ones are taken.
+
+    Args:
+        x: any shape.
+        k: how many.
+        axis: the axis.
+        largest: the largest, in descending order; else the smallest, in ascending order.
+        sorted: they are in order whatever it says.
+
+    Raises:
+        ArgumentError: k is negative or larger than the axis.
+        DimensionError: axis out of range.
+        DTypeError: complex, or a storage dtype.
+    """
+    need_tensors("topk", x)
+    at = normalize_axis("topk", axis, max(x.ndim, 1))
+    wide = reshape(x, (1,)) if x.ndim == 0 else x
+    if not hasattr(k, "__index__") or not 0 <= operator.index(k) <= wide.shape[at]:
+        raise ArgumentError(f"topk: k must be in [0, {wide.shape[at]}]; got {k!r:.80}", argument=k)
+    h = lib.rt_argsort(wide._h, at, bool(largest))
+    if not h:
+        raise failure("topk", x)
+    indices = wrap(h)[(*(slice(None),) * at, slice(operator.index(k)))]
+    values = gather(wide, at, indices)
+    return TopK(reshape(values, ()), reshape(indices, ())) if x.ndim == 0 and k else TopK(values, indices)
 
 
 def searchsorted(

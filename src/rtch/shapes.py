@@ -14,10 +14,11 @@ from rtch.creation import from_bytes
 from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
 from rtch.indexing import broadcast_shapes
 from rtch.manipulation import broadcast_to, concat, permute_dims, reshape, take
+from rtch.ops.row import method
 from rtch.tensor import Tensor, need_tensors, normalize_axis
 
 
-def _integers(where: str, values: Any) -> tuple[int, ...]:
+def integers(where: str, values: Any) -> tuple[int, ...]:
     """One integer or several as a tuple."""
     try:
         return tuple(operator.index(v) for v in (values if isinstance(values, (tuple, list)) else (values,)))
@@ -46,8 +47,8 @@ def moveaxis(x: Tensor, source: int | Sequence[int], destination: int | Sequence
         ArgumentError: not as many sources as destinations.
     """
     need_tensors("moveaxis", x)
-    sources = [normalize_axis("moveaxis", a, x.ndim) for a in _integers("moveaxis", source)]
-    targets = [normalize_axis("moveaxis", a, x.ndim) for a in _integers("moveaxis", destination)]
+    sources = [normalize_axis("moveaxis", a, x.ndim) for a in integers("moveaxis", source)]
+    targets = [normalize_axis("moveaxis", a, x.ndim) for a in integers("moveaxis", destination)]
     if len(sources) != len(targets):
         raise ArgumentError(f"moveaxis: as many destinations as sources are needed; got {source}, {destination}")
     if len(set(sources)) < len(sources) or len(set(targets)) < len(targets):
@@ -55,6 +56,67 @@ def moveaxis(x: Tensor, source: int | Sequence[int], destination: int | Sequence
     rest = iter([d for d in range(x.ndim) if d not in sources])
     at = dict(zip(targets, sources, strict=True))
     return permute_dims(x, tuple(at[d] if d in at else next(rest) for d in range(x.ndim)))
+
+
+@method
+def swapaxes(x: Tensor, /, axis0: int, axis1: int) -> Tensor:
+    """Two axes in each other's place; a view.
+
+    Raises:
+        DimensionError: an axis out of range.
+    """
+    need_tensors("swapaxes", x)
+    first, second = (normalize_axis("swapaxes", a, max(x.ndim, 1)) for a in (axis0, axis1))
+    order = list(range(x.ndim))
+    if order:
+        order[first], order[second] = second, first
+    return permute_dims(x, order)
+
+
+@method
+def flatten(x: Tensor, /, start_axis: int = 0, end_axis: int = -1) -> Tensor:
+    """The axes from one to another as a single one; a view where strides allow it. A 0-d tensor gets an axis.
+
+    Args:
+        x: any shape.
+        start_axis: the first of the axes.
+        end_axis: the last one.
+
+    Raises:
+        DimensionError: an axis out of range, or the first one behind the last.
+    """
+    need_tensors("flatten", x)
+    first, last = (normalize_axis("flatten", a, max(x.ndim, 1)) for a in (start_axis, end_axis))
+    if first > last:
+        raise DimensionError(
+            f"flatten: start_axis must not be behind end_axis; got {start_axis} and {end_axis}", axis=start_axis
+        )
+    return reshape(x, (*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
+
+
+@method
+def unflatten(x: Tensor, /, axis: int, sizes: int | Sequence[int]) -> Tensor:
+    """An axis as several; a view.
+
+    Args:
+        x: one dimension or more.
+        axis: the axis.
+        sizes: of the axes in its place, whose product is its size; one may be -1.
+
+    Raises:
+        DimensionError: axis out of range.
+        ArgumentError: no sizes, or such as do not fill the axis.
+    """
+    need_tensors("unflatten", x)
+    at, made = normalize_axis("unflatten", axis, x.ndim), integers("unflatten", sizes)
+    rest = math.prod(n for n in made if n != -1)
+    if made.count(-1) == 1 and rest > 0 and x.shape[at] % rest == 0:
+        made = tuple(x.shape[at] // rest if n == -1 else n for n in made)
+    if not made or min(made) < 0 or math.prod(made) != x.shape[at]:
+        raise ArgumentError(
+            f"unflatten: sizes must multiply to {x.shape[at]}, the size of axis {at}; got {sizes!r:.80}", argument=sizes
+        )
+    return reshape(x, (*x.shape[:at], *made, *x.shape[at + 1 :]))
 
 
 def repeat(x: Tensor, repeats: int | Tensor, /, *, axis: int | None = None) -> Tensor:
@@ -83,7 +145,7 @@ def repeat(x: Tensor, repeats: int | Tensor, /, *, axis: int | None = None) -> T
             raise BroadcastError(f"repeat: {size} numbers or one are needed; got shape {list(repeats.shape)}")
         counts = reshape(repeats, (-1,)).tolist()
     else:
-        counts = list(_integers("repeat", repeats))
+        counts = list(integers("repeat", repeats))
         if len(counts) != 1 or isinstance(repeats, (list, tuple)):
             raise ArgumentError(f"repeat: an integer or a tensor is needed; got {repeats!r:.80}", argument=repeats)
     if any(n < 0 for n in counts):
@@ -107,7 +169,7 @@ def tile(x: Tensor, repetitions: Sequence[int], /) -> Tensor:
         ArgumentError: a negative number.
     """
     need_tensors("tile", x)
-    times = _integers("tile", repetitions)
+    times = integers("tile", repetitions)
     if any(n < 0 for n in times):
         raise ArgumentError(f"tile: numbers of 0 or more are needed; got {repetitions!r:.80}", argument=repetitions)
     times = (1,) * (x.ndim - len(times)) + times
@@ -131,12 +193,12 @@ def roll(x: Tensor, /, shift: int | Sequence[int], *, axis: int | Sequence[int] 
         DimensionError: an axis out of range.
     """
     need_tensors("roll", x)
-    shifts = _integers("roll", shift)
+    shifts = integers("roll", shift)
     if axis is None:
         if len(shifts) != 1:
             raise ArgumentError(f"roll: one shift is needed without an axis; got {shift!r:.80}", argument=shift)
         return reshape(_rolled(reshape(x, (x.size,)), shifts[0], 0), x.shape)
-    axes = [normalize_axis("roll", a, x.ndim) for a in _integers("roll", axis)]
+    axes = [normalize_axis("roll", a, x.ndim) for a in integers("roll", axis)]
     if not isinstance(shift, (tuple, list)):
         shifts *= len(axes)
     if len(shifts) != len(axes):

@@ -15,7 +15,7 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,8 @@ from rtch.version import ARRAY_API_VERSIONS
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from rtch.searching import TopK
 
 _new = object.__new__
 _SCALARS = (bool, int, float, complex)
@@ -1442,6 +1444,98 @@ class Tensor:
     def __imatmul__(self, other: Any, /) -> Tensor:
         """Matrix product over the last two axes, the others broadcast, written to x."""
         return inplace_matmul(self, other)
+
+    def index_add(self, /, axis: int, index: Any, source: Tensor, *, alpha: complex = 1) -> Tensor:
+        """See `rtch.index_add`."""
+        return F.index_add(self, axis, index, source, alpha=alpha)  # type: ignore[no-any-return]
+
+    def gather(self, /, axis: int, index: Any) -> Tensor:
+        """See `rtch.gather`."""
+        return F.gather(self, axis, index)  # type: ignore[no-any-return]
+
+    def scatter(self, /, axis: int, index: Any, src: Tensor | complex) -> Tensor:
+        """See `rtch.scatter`."""
+        return F.scatter(self, axis, index, src)  # type: ignore[no-any-return]
+
+    def scatter_add(self, /, axis: int, index: Any, src: Tensor | complex) -> Tensor:
+        """See `rtch.scatter_add`."""
+        return F.scatter_add(self, axis, index, src)  # type: ignore[no-any-return]
+
+    def index_put(self, /, indices: Any, values: Tensor | complex, accumulate: bool = False) -> Tensor:
+        """See `rtch.index_put`."""
+        return F.index_put(self, indices, values, accumulate)  # type: ignore[no-any-return]
+
+    def masked_fill(self, /, mask: Tensor, value: Tensor | complex) -> Tensor:
+        """See `rtch.masked_fill`."""
+        return F.masked_fill(self, mask, value)  # type: ignore[no-any-return]
+
+    def masked_select(self, /, mask: Tensor) -> Tensor:
+        """See `rtch.masked_select`."""
+        return F.masked_select(self, mask)  # type: ignore[no-any-return]
+
+    def topk(self, /, k: int, axis: int = -1, largest: bool = True, sorted: bool = True) -> TopK:
+        """See `rtch.topk`."""
+        return F.topk(self, k, axis, largest, sorted)  # type: ignore[no-any-return]
+
+    def swapaxes(self, /, axis0: int, axis1: int) -> Tensor:
+        """See `rtch.swapaxes`."""
+        return F.swapaxes(self, axis0, axis1)  # type: ignore[no-any-return]
+
+    def flatten(self, /, start_axis: int = 0, end_axis: int = -1) -> Tensor:
+        """See `rtch.flatten`."""
+        return F.flatten(self, start_axis, end_axis)  # type: ignore[no-any-return]
+
+    def unflatten(self, /, axis: int, sizes: int | Sequence[int]) -> Tensor:
+        """See `rtch.unflatten`."""
+        return F.unflatten(self, axis, sizes)  # type: ignore[no-any-return]
+
+    def split(self, /, split_size_or_sections: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
+        """See `rtch.split`."""
+        return F.split(self, split_size_or_sections, axis)  # type: ignore[no-any-return]
+
+    def chunk(self, /, chunks: int, axis: int = 0) -> tuple[Tensor, ...]:
+        """See `rtch.chunk`."""
+        return F.chunk(self, chunks, axis)  # type: ignore[no-any-return]
+
+    def dot(self, y: Tensor, /) -> Tensor:
+        """See `rtch.dot`."""
+        return F.dot(self, y)  # type: ignore[no-any-return]
+
+    def inner(self, y: Tensor, /) -> Tensor:
+        """See `rtch.inner`."""
+        return F.inner(self, y)  # type: ignore[no-any-return]
+
+    def outer(self, y: Tensor, /) -> Tensor:
+        """See `rtch.outer`."""
+        return F.outer(self, y)  # type: ignore[no-any-return]
+
+    def kron(self, y: Tensor, /) -> Tensor:
+        """See `rtch.kron`."""
+        return F.kron(self, y)  # type: ignore[no-any-return]
+
+    def addmm(self, /, mat1: Tensor, mat2: Tensor, *, beta: complex = 1, alpha: complex = 1) -> Tensor:
+        """See `rtch.addmm`."""
+        return F.addmm(self, mat1, mat2, beta=beta, alpha=alpha)  # type: ignore[no-any-return]
+
+    def baddbmm(self, /, batch1: Tensor, batch2: Tensor, *, beta: complex = 1, alpha: complex = 1) -> Tensor:
+        """See `rtch.baddbmm`."""
+        return F.baddbmm(self, batch1, batch2, beta=beta, alpha=alpha)  # type: ignore[no-any-return]
+
+    def nan_to_num(self, /, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Tensor:
+        """See `rtch.nan_to_num`."""
+        return F.nan_to_num(self, nan, posinf, neginf)  # type: ignore[no-any-return]
+
+    def isclose(self, y: Tensor, /, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Tensor:
+        """See `rtch.isclose`."""
+        return F.isclose(self, y, rtol, atol, equal_nan)  # type: ignore[no-any-return]
+
+    def allclose(self, y: Tensor, /, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> bool:
+        """See `rtch.allclose`."""
+        return F.allclose(self, y, rtol, atol, equal_nan)  # type: ignore[no-any-return]
+
+    def lerp(self, /, end: Tensor, weight: Tensor | float) -> Tensor:
+        """See `rtch.lerp`."""
+        return F.lerp(self, end, weight)  # type: ignore[no-any-return]
 
     # end generated
 

@@ -156,7 +156,7 @@ def scatter_view(g: Tensor, shape: tuple[int, ...], view: Callable[[Tensor], Ten
     for size in shape:
         n *= size
     places = view(reshape(arange(n), shape))
-    return reshape(index_add(zeros(n, dtype=g.dtype), reshape(places, -1), reshape(g, -1)), shape)
+    return reshape(index_add(zeros(n, dtype=g.dtype), 0, reshape(places, -1), reshape(g, -1)), shape)
 
 
 def scatter_strides(
@@ -172,7 +172,7 @@ def scatter_strides(
         corners[1] = max(corners[1], start + sum(s for s in spans if s > 0))
     low, n = corners[0], corners[1] - corners[0] + 1
     places = from_strides(arange(n), shape, strides, offset - low)
-    memory = index_add(zeros(n, dtype=g.dtype), reshape(places, -1), reshape(g, -1))
+    memory = index_add(zeros(n, dtype=g.dtype), 0, reshape(places, -1), reshape(g, -1))
     return from_strides(memory, x_shape, layout, -low)
 
 

@@ -122,7 +122,7 @@ def everything():
         copy = rtch.asarray(t, copy=True)
         copy *= 0.3
         copy[0] = 1e-42
-        out += [copy, rtch.concat([x, y]), rtch.index_add(t, [0, 0], t), rtch.sum_to(t, (4,))]
+        out += [copy, rtch.concat([x, y]), rtch.index_add(t, 0, [0, 0], t), rtch.sum_to(t, (4,))]
     out += [rtch.arange(0.1, 2.0, 0.3), rtch.full(3, 1e-45), w.sum(), w @ w.T, (w * 1e-44).sum(axis=0), w.tanh().mean()]
     out += [rtch.random.Generator(1).normal((50,)), rtch.random.Generator(1).uniform((50,), 0.1, 0.7)]
     # Python's own conversion of doubles to text is not ours to keep exact: bytes, and the doubles' bytes.

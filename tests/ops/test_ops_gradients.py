@@ -117,6 +117,7 @@ def test_relu_has_no_gradient_at_zero() -> None:
 
 
 INDEX = [2, 0, 2, -1]
+LANES = rtch.asarray([[1, 0, 1, -1], [0, 1, 0, 0]])
 CONDITION = rtch.asarray([[True, False, True], [False, False, True]])
 STRUCTURE: dict[str, list[tuple[Callable[..., Any], tuple[tuple[int, int], ...]]]] = {
     "where": [
@@ -151,7 +152,22 @@ STRUCTURE: dict[str, list[tuple[Callable[..., Any], tuple[tuple[int, int], ...]]
     ],
     "gather_nd": [(lambda x: x[[1, 0, 1]] * x[0] * x[[1, 1], [0, 2]][0], ((2, 3),))],
     "scatter_nd": [(lambda x, y: written(x * 1, [1], y) * x, ((2, 3), (1, 3)))],
-    "scatter_nd_add": [(lambda x: F.scatter_nd_add(x * x, (5, 3), [0], [rtch.asarray([4, 4])]) * 2, ((2, 3),))],
+    "scatter_nd_add": [
+        (lambda x, y: F.scatter_nd_add(x * x, [0], [rtch.asarray([1, 1])], y * y) * x, ((2, 3), (2, 3))),
+        (lambda x: x[[1, 0, 1]] * x[[1, 1], [0, 2]][0], ((2, 3),)),
+    ],
+    "gather": [
+        (lambda x: x.gather(1, LANES) * x[:, :1], ((2, 3),)),
+        (lambda x: (x * x).gather(0, LANES[:1, :2]), ((2, 3),)),
+    ],
+    "scatter": [
+        (lambda x, y: x.scatter(1, LANES, y * y) * x, ((2, 3), (2, 5))),
+        (lambda x: (x * x).scatter(0, LANES[:, :2], 7.0), ((2, 3),)),
+    ],
+    "scatter_add": [
+        (lambda x, y: x.scatter_add(1, LANES, y * y) * x, ((2, 3), (2, 5))),
+        (lambda x: (x * x).scatter_add(0, LANES[:, :2], x), ((2, 3),)),
+    ],
     "diagonal": [(lambda x: rtch.diagonal(x, offset=1) * x[0, 0], ((3, 3),))],
     "sliding_window_view": [(lambda x: rtch.sliding_window_view(x, 2, axis=1) * 2 * x[0, 0], ((2, 3),))],
     "from_strides": [(lambda x: rtch.from_strides(x * x, (2, 2), (1, 1)) * 3, ((2, 3),))],
@@ -165,8 +181,8 @@ STRUCTURE: dict[str, list[tuple[Callable[..., Any], tuple[tuple[int, int], ...]]
     ],
     "take": [(lambda x: rtch.take(x, INDEX, axis=1) * rtch.take(x, [1], axis=0)[:, :1], ((2, 3),))],
     "index_add": [
-        (lambda x, y: rtch.index_add(x, INDEX, y, axis=1) * x, ((2, 3), (2, 4))),
-        (lambda x: rtch.index_add(x * x, [0, 0], x), ((2, 3),)),
+        (lambda x, y: rtch.index_add(x, 1, INDEX, y, alpha=2) * x, ((2, 3), (2, 4))),
+        (lambda x: rtch.index_add(x * x, 0, [0, 0], x), ((2, 3),)),
     ],
     "clip": [
         (lambda x: rtch.clip(x, 1.1, 3.3) * 2, ((2, 3),)),

@@ -199,7 +199,7 @@ def test_a_large_uint64_is_no_negative_index(index: int) -> None:
         lambda: t[:, hostile],
         lambda: rtch.take(t, hostile, axis=0),
         lambda: rtch.take_along_axis(t, rtch.reshape(hostile, (1, 2))),
-        lambda: rtch.index_add(t, hostile, t[:2]),
+        lambda: rtch.index_add(t, 0, hostile, t[:2]),
     ):
         with pytest.raises(DimensionError, match="out of range"):
             read()

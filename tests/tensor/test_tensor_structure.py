@@ -99,7 +99,7 @@ def test_axes_that_are_none() -> None:
         "flip": lambda axis: rtch.flip(x, axis=axis),
         "concat": lambda axis: rtch.concat([x], axis=axis),
         "take": lambda axis: rtch.take(x, [0], axis=axis),
-        "index_add": lambda axis: rtch.index_add(x, [0], x, axis=axis),
+        "index_add": lambda axis: rtch.index_add(x, axis, [0], x),
         "expand_dims": lambda axis: rtch.expand_dims(x, axis=axis + 1 if isinstance(axis, int) and axis > 0 else axis),
         "stack": lambda axis: rtch.stack([x, x], axis=axis + 1 if isinstance(axis, int) and axis > 0 else axis),
     }
@@ -232,7 +232,7 @@ def test_index_add_is_a_chain_in_the_order_of_the_indices(data: st.DataObject) -
     x, y = values(dtype, shape[::-1], 1, -1e3, 1e3).T, values(dtype, (*part, 2), 2, -1e3, 1e3)[..., 0]
     t = rtch.asarray(values(dtype, shape[::-1], 1, -1e3, 1e3))
     t = rtch.permute_dims(t, range(len(shape))[::-1])
-    made = rtch.index_add(t, index, rtch.asarray(values(dtype, (*part, 2), 2, -1e3, 1e3))[..., 0], axis=axis)
+    made = rtch.index_add(t, axis, index, rtch.asarray(values(dtype, (*part, 2), 2, -1e3, 1e3))[..., 0])
     expected = np.moveaxis(x.copy(), axis, 0)
     for i, row in zip(index, np.moveaxis(y, axis, 0), strict=True):
         expected[i] += row
@@ -245,7 +245,7 @@ def test_indices_are_checked() -> None:
     x, i = rtch.zeros((3, 2)), rtch.asarray([1.0, 2.0, 3.0])
     calls = {
         "take": lambda index: rtch.take(x, index, axis=0),
-        "index_add": lambda index: rtch.index_add(x, index, x[:1]),
+        "index_add": lambda index: rtch.index_add(x, 0, index, x[:1]),
     }
     for name, call in calls.items():
         for index in ([3], [-4], [2**62]):
@@ -264,11 +264,11 @@ def test_indices_are_checked() -> None:
         rtch.take(x, [0])
     assert rtch.take(i, []).shape == (0,)
     with pytest.raises(BroadcastError, match=r"^index_add: "):
-        rtch.index_add(x, [0, 1], x[:1])
+        rtch.index_add(x, 0, [0, 1], x[:1])
     with pytest.raises(DTypeError, match=r"^index_add: "):
-        rtch.index_add(x, [0], x[:1].astype("float64"))
+        rtch.index_add(x, 0, [0], x[:1].astype("float64"))
     with pytest.raises(DimensionError, match=r"^index_add: "):
-        rtch.index_add(x, [0], x[0])
+        rtch.index_add(x, 0, [0], x[0])
 
 
 @pytest.mark.parametrize("name", ["matmul", "take", "index_add", "reshape", "permute_dims", "broadcast_to", "sum_to"])
@@ -278,7 +278,7 @@ def test_what_is_no_tensor_is_refused(name: str, other: Any) -> None:
     calls = {
         "matmul": lambda: rtch.matmul(rtch.ones((2, 2)), other),
         "take": lambda: rtch.take(other, [0], axis=0),
-        "index_add": lambda: rtch.index_add(rtch.ones((2, 2)), [0], other),
+        "index_add": lambda: rtch.index_add(rtch.ones((2, 2)), 0, [0], other),
         "reshape": lambda: rtch.reshape(other, (1,)),
         "permute_dims": lambda: rtch.permute_dims(other, (0,)),
         "broadcast_to": lambda: rtch.broadcast_to(other, (1,)),
@@ -452,7 +452,7 @@ def test_int64_arithmetic_wraps() -> None:
     assert (big * 3).tolist() == [2**63 - 3, -(2**63)]
     assert rtch.square(big).tolist() == [1, 0]
     assert (big @ big).item() == 1
-    assert rtch.index_add(big, [0], rtch.asarray([1])).tolist() == [-(2**63)] * 2
+    assert rtch.index_add(big, 0, [0], rtch.asarray([1])).tolist() == [-(2**63)] * 2
 
 
 def test_every_error_is_one_line_with_its_facts() -> None:
@@ -467,7 +467,7 @@ def test_every_error_is_one_line_with_its_facts() -> None:
         lambda: rtch.where(x, x, wide),
         lambda: rtch.reshape(x, (5, 5)),
         lambda: rtch.take(x, wide, axis=0),
-        lambda: rtch.index_add(x, [0], wide),
+        lambda: rtch.index_add(x, 0, [0], wide),
         lambda: x.__setitem__(0, wide),
         lambda: x.__iadd__(wide),
         lambda: x[wide],

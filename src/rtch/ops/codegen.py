@@ -11,13 +11,14 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from rtch.ops.row import Kind, Op
+from rtch.ops.row import HOMES, Kind, Op
 from rtch.ops.table import OPS
 
 BEGIN = "    # begin generated: python -m rtch.ops.codegen\n"
@@ -235,6 +236,32 @@ def _methods() -> Iterator[str]:
                 f'        """See `rtch.{op.name}`."""\n'
                 f"        return {DRIVERS[op.kind]}({constant}, self, axis, keepdims{passed})\n"
             )
+
+    yield from (_marked_method(node) for node in _marked())
+
+
+def _marked() -> Iterator[ast.FunctionDef]:
+    """The functions that their modules mark with `rtch.ops.row.method`."""
+    for home in HOMES:
+        tree = ast.parse((Path("src") / (home.replace(".", "/") + ".py")).read_text(encoding="utf-8"))
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef) and any(ast.unparse(d) == "method" for d in node.decorator_list):
+                yield node
+
+
+def _marked_method(node: ast.FunctionDef) -> str:
+    """The method that calls a function with the tensor as its first argument."""
+    given = node.args
+    first = given.posonlyargs[0]
+    first.arg, first.annotation = "self", None
+    passed = [a.arg for a in given.posonlyargs + given.args] + [f"{a.arg}={a.arg}" for a in given.kwonlyargs]
+    parameters = re.sub(r"(: [^,=]+)=", r"\1 = ", ast.unparse(given))
+    returns = "Tensor" if node.returns is None else ast.unparse(node.returns)
+    return (
+        f"    def {node.name}({parameters}) -> {returns}:\n"
+        f'        """See `rtch.{node.name}`."""\n'
+        f"        return F.{node.name}({', '.join(passed)})  # type: ignore[no-any-return]\n"
+    )
 
 
 def tensor(current: str) -> str:

@@ -25,7 +25,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 HOMES = (
     "rtch.functions",
@@ -33,8 +33,12 @@ HOMES = (
     "rtch.manipulation",
     "rtch.gradients",
     "rtch.indexing",
+    "rtch.gathering",
     "rtch.searching",
     "rtch.views",
+    "rtch.shapes",
+    "rtch.parts",
+    "rtch.contractions",
     "rtch.composed",
     "rtch.convolutions",
     "rtch.embeddings",
@@ -57,6 +61,14 @@ class _Functions:
 
 F: Any = _Functions()
 """What gradients and methods call public functions through. Looked up when they run, never at import."""
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def method(function: _Function) -> _Function:
+    """Enter a public function whose first argument is a tensor into `F`; codegen makes it a method of Tensor."""
+    setattr(F, function.__name__, function)
+    return function
 
 
 class Kind(Enum):

@@ -60,7 +60,7 @@ row(
     Kind.STRUCTURE,
     Rule.ANY,
     "Elements at several index tensors; what ``x[tensor]`` records.",
-    lambda g, x_shape, axes, indices: F.scatter_nd_add(g, x_shape, axes, indices),
+    lambda g, x_shape, axes, indices: F.scatter_nd_add_zeros(g, x_shape, axes, indices),
 )
 row(
     "scatter_nd",
@@ -76,8 +76,10 @@ row(
     "scatter_nd_add",
     Kind.STRUCTURE,
     Rule.NUMERIC,
-    "Zeros to which x is added at several index tensors, in the order of the indices.",
+    "A copy of x to which y is added at several index tensors, in the order of the indices.",
+    lambda g: g,
     lambda g, axes, indices: F.gather_nd(g, axes, indices),
+    inputs=("x", "y"),
 )
 row(
     "take",

@@ -8,6 +8,7 @@ from rtch.nn.functional.convolution import conv1d, conv2d, conv_transpose1d, con
 from rtch.nn.functional.linear import linear
 from rtch.nn.functional.losses import mse_loss
 from rtch.nn.functional.normalization import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from rtch.nn.functional.one_hot import one_hot
 from rtch.nn.functional.padding import pad
 from rtch.nn.functional.pooling import (
     adaptive_avg_pool1d,
@@ -41,6 +42,7 @@ __all__ = [
     "max_pool2d",
     "mse_loss",
     "nll_loss",
+    "one_hot",
     "pad",
     "relu",
     "rms_norm",
