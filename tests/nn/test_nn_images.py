@@ -221,6 +221,9 @@ def test_max_pool_of_nan_and_ties() -> None:
         lambda x, w: fn.conv2d(x, w, padding="same"),
         lambda x, w: fn.conv_transpose2d(x, rtch.permute_dims(w, (1, 0, 2, 3)), stride=2, output_padding=1),
         lambda x, w: fn.pad(x, (1, -1, 2, 0), mode="circular") * w.sum(),
+        lambda x, w: fn.pad(x * x, (-1, 2, -1, 0), mode="replicate") * w.sum(),
+        lambda x, w: fn.scaled_dot_product_attention(x[0], x[1] * w.sum(), x[0] + x[1], is_causal=True),
+        lambda x, w: fn.scaled_dot_product_attention(x[0], x[0] - x[1], x[1], x[0][0, :, :1] * w[0, 0, 0, 0]),
     ],
 )
 def test_second_order(function: Callable[..., rtch.Tensor]) -> None:
@@ -229,6 +232,15 @@ def test_second_order(function: Callable[..., rtch.Tensor]) -> None:
     w = rtch.asarray(draw(3, 2, 2, 2, dtype="float64")).requires_grad_()
     assert gradcheck(function, [x, w])
     assert gradgradcheck(function, [x, w])
+
+
+def test_attention_that_sees_nothing() -> None:
+    """A query without a key gets zeros, and gives no gradient."""
+    q = rtch.ones((1, 2, 3)).requires_grad_()
+    out = fn.scaled_dot_product_attention(q, q, q, rtch.asarray([[True, True], [False, False]]))
+    assert out.tolist() == [[[1.0] * 3, [0.0] * 3]]
+    (g,) = grad(out.sum(), q)
+    assert np.isfinite(g.numpy()).all()
 
 
 def test_embedding_gradients() -> None:
