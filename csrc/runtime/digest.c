@@ -400,6 +400,94 @@ static int digest_gather(uint64_t *h, int op, int dtype) {
     return ok;
 }
 
+static rt_tensor *with_shape(rt_tensor *t, int ndim, const int64_t *shape) {
+    rt_tensor *out = t ? rt_reshape(t, ndim, shape) : NULL;
+    if (t) rt_release(t);
+    return out;
+}
+
+/* Images (3, 4, 9, 11) with weights (6, 2, 3, 2) in two groups, chains of one block; images with a channel for more; and
+ * images of one row. Steps, spreads and zeros of either kind. */
+static int digest_convolution(uint64_t *h, int op, int dtype) {
+    if (!rt_k.conv[dtype].width) return 1;
+    const int64_t images[3][4] = {{3, 4, 9, 11}, {2, 130, 5, 7}, {2, 3, 40}},
+                  filters[3][4] = {{6, 2, 3, 2}, {7, 130, 2, 2}, {5, 3, 4}};
+    const int64_t results[3][4] = {{3, 6, 5, 7}, {2, 7, 6, 8}, {2, 5, 14}};
+    const int64_t groups[3] = {2, 1, 1}, numbers[3][6] = {{2, 2, 1, 1, 2, 1}, {1, 1, 1, 1, 1, 1}, {3, 1, 2}};
+    int ok = 1;
+    for (int i = 0; ok && i < 3; i++) {
+        const int n = i == 2 ? 3 : 4;
+        const int64_t *const asked = op == RT_OP_CONVOLUTION             ? results[i]
+                                     : op == RT_OP_CONVOLUTION_TRANSPOSE ? images[i]
+                                                                         : filters[i];
+        int64_t axes[8];
+        for (int d = 0; d < n - 2; d++) {
+            axes[4 * d] = asked[2 + d];
+            for (int j = 0; j < 3; j++) axes[4 * d + 1 + j] = numbers[i][3 * d + j];
+        }
+        rt_tensor *all[4] = {NULL};
+        const int64_t *const shapes[3] = {images[i], filters[i], results[i]};
+        for (int j = 0; j < 3; j++) {
+            int64_t numel = 1;
+            for (int d = 0; d < n; d++) numel *= shapes[j][d];
+            all[j] = with_shape(moderate(dtype, 1, numel, (uint64_t)(20 + j)), n, shapes[j]);
+        }
+        const int64_t channels = op == RT_OP_CONVOLUTION ? results[i][1] : images[i][1];
+        all[3] = with_shape(moderate(dtype, 1, channels, 23), 1, &channels);
+        ok = all[0] && all[1] && all[2] && all[3];
+        rt_tensor *const bias = i == 1 ? NULL : all[3];
+        if (ok && op == RT_OP_CONVOLUTION) ok = absorb(h, rt_convolution(all[0], all[1], bias, groups[i], axes));
+        else if (ok && op == RT_OP_CONVOLUTION_TRANSPOSE)
+            ok = absorb(h, rt_convolution_transpose(all[2], all[1], bias, groups[i], axes));
+        else if (ok) ok = absorb(h, rt_convolution_weight(all[0], all[2], groups[i], axes));
+        for (int j = 0; j < 4; j++)
+            if (all[j]) rt_release(all[j]);
+    }
+    return ok;
+}
+
+/* Windows of 3 x 2, two and one apart, of planes 61 x 131. */
+static int digest_pooling(uint64_t *h, int op, int dtype) {
+    if (!rt_k.pool[dtype].argmax) return 1;
+    const int64_t axes[10] = {31, 3, 2, 1, 1, 130, 2, 1, 1, 0}, sizes[2] = {61, 131}, n_windows[2] = {31, 130};
+    int64_t windows[3 * (31 + 130)], *to = windows;
+    for (int64_t i = 0; i < 31; i++) *to++ = i ? 2 * i - 1 : 0, *to++ = i < 30 ? 2 * i + 2 : 61;
+    for (int64_t i = 0; i < 31; i++) *to++ = 3;
+    for (int64_t i = 0; i < 130; i++) *to++ = i, *to++ = i + 2;
+    for (int64_t i = 0; i < 130; i++) *to++ = 1 + i % 2;
+    rt_tensor *x = op == RT_OP_AVERAGE_POOL ? moderate(dtype, 61, 131, 30) : input(dtype, 61, 131, 30);
+    rt_tensor *index = x ? rt_max_pool_index(x, 2, axes) : NULL, *g = moderate(dtype, 31, 130, 31);
+    int ok = x && index && g;
+    if (ok && op == RT_OP_MAX_POOL_INDEX) ok = absorb(h, rt_retain(index));
+    else if (ok && op == RT_OP_POOL_GATHER) ok = absorb(h, rt_pool_gather(x, index, 2));
+    else if (ok && op == RT_OP_POOL_SCATTER) ok = absorb(h, rt_pool_scatter(g, index, 2, sizes));
+    else if (ok && op == RT_OP_AVERAGE_POOL)
+        ok = absorb(h, rt_average_pool(x, 2, n_windows, windows, 0)) &&
+             absorb(h, rt_average_pool(x, 2, n_windows, windows, 7));
+    else if (ok) ok = absorb(h, rt_average_pool_grad(g, 2, sizes, windows, 0));
+    rt_tensor *const all[3] = {x, index, g};
+    for (int i = 0; i < 3; i++)
+        if (all[i]) rt_release(all[i]);
+    return ok;
+}
+
+/* A table of 17 rows, read and added to at 61 places. */
+static int digest_embedding(uint64_t *h, int op, int dtype) {
+    if (dtype != RT_F32 && dtype != RT_F64) return 1;
+    const int64_t n = 61, axis = 0;
+    rt_tensor *order = rt_random_permutation(n, 9, 0);
+    rt_tensor *rows = order ? rt_binary_scalar(RT_OP_REMAINDER, order, RT_I64, 0, 0, 17, 0) : NULL;
+    rt_tensor *table = input(dtype, 17, 31, 32), *g = moderate(dtype, 61, 31, 33);
+    int ok = rows && table && g;
+    if (ok && op == RT_OP_EMBEDDING) ok = absorb(h, rt_gather(table, 1, &axis, &rows));
+    else if (ok)
+        ok = absorb(h, rt_embedding_grad(g, rows, 17, 3, 0)) && absorb(h, rt_embedding_grad(g, rows, 17, -1, 1));
+    rt_tensor *const all[4] = {order, rows, table, g};
+    for (int i = 0; i < 4; i++)
+        if (all[i]) rt_release(all[i]);
+    return ok;
+}
+
 /* clip is a maximum, then a minimum. */
 static int digest_clip(uint64_t *h, int dtype) {
     if (!rt_k.loops[RT_OP_MAXIMUM][dtype]) return 1;
@@ -448,6 +536,22 @@ uint64_t rt_digest(int part) {
     case RT_OP_SCATTER:
     case RT_OP_SCATTER_ADD:
         for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++) ok = digest_lanes(&h, part, dtype);
+        break;
+    case RT_OP_CONVOLUTION:
+    case RT_OP_CONVOLUTION_TRANSPOSE:
+    case RT_OP_CONVOLUTION_WEIGHT:
+        for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++) ok = digest_convolution(&h, part, dtype);
+        break;
+    case RT_OP_MAX_POOL_INDEX:
+    case RT_OP_POOL_GATHER:
+    case RT_OP_POOL_SCATTER:
+    case RT_OP_AVERAGE_POOL:
+    case RT_OP_AVERAGE_POOL_GRAD:
+        for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++) ok = digest_pooling(&h, part, dtype);
+        break;
+    case RT_OP_EMBEDDING:
+    case RT_OP_EMBEDDING_GRAD:
+        for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++) ok = digest_embedding(&h, part, dtype);
         break;
     case RT_OP_CLIP:
         for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++) ok = digest_clip(&h, dtype);

@@ -28,6 +28,8 @@ INNER = {  # what nn.functional and gradients are made of
     "standardize",
     "standardize_grad",
     "standardize_grad_weight",
+    *("convolution", "convolution_transpose", "convolution_weight", "embedding", "embedding_grad"),
+    *("max_pool_index", "pool_gather", "pool_scatter", "average_pool", "average_pool_grad"),
 }
 BUILT = {"expand_dims", "flip", "squeeze", "stack"}  # made of other ops
 EXTENSIONS = {op.name for op in OPS if op.name.startswith(("fft_", "linalg_"))}  # what rtch.fft and rtch.linalg run
