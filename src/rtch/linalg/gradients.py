@@ -105,11 +105,10 @@ def pinv_grad(g: Tensor, x: Tensor, out: Tensor) -> Tensor:
 
 
 def cholesky_grad(g: Tensor, out: Tensor) -> Tensor:
-    """The gradient of cholesky, Hermitian."""
+    """The gradient of cholesky, Hermitian as far as g is real where out is, on the diagonal."""
     left = adjoint(out)
     inner = tril(left @ g)
-    inner = _with_diagonal(inner, _diag(inner) / 2)
-    once = _solve(left, (inner + adjoint(inner)) / 2)
+    once = _solve(left, (inner + adjoint(tril(inner, k=-1))) / 2)
     return adjoint(_solve(left, adjoint(once)))
 
 
@@ -136,9 +135,9 @@ def _qr_grad(gq: Tensor, gr: Tensor, q: Tensor, r: Tensor) -> Tensor:
 
 
 def eigh_grad(g: Tensor, out: Tensor, shapes: Sequence[Shape]) -> Tensor:
-    """The gradient of eigh."""
+    """The gradient of eigh, Hermitian."""
     (values, vectors), (g_values, g_vectors) = unpacked(out, shapes), unpacked(g, shapes)
-    inner = adjoint(vectors) @ g_vectors
+    inner = _skew(adjoint(vectors) @ g_vectors) / 2
     _check_phase("eigh", "eigenvectors", _diag(inner))
     values = real(values)
     gaps = _differences(values)
