@@ -237,6 +237,13 @@ rt_tensor *rt_random_uniform(int dtype, int ndim, const int64_t *shape, uint64_t
                              double high);
 rt_tensor *rt_random_normal(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset, double mean,
                             double std);
+/* mean + std z, z the inverse distribution function at low + width u, low >= 0 and low + width <= 1. */
+rt_tensor *rt_random_normal_between(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset,
+                                    double mean, double std, double low, double width);
+/* low + a whole number below n, or below 2^64 where n is 0; dtype RT_I64 or RT_U64. Without bias: of 64 bits times n the
+   upper word, drawn again with counter (offset + i, r 2^32), r = 1, 2, ..., where the lower word is below 2^64 mod n. */
+rt_tensor *rt_random_integers(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset, uint64_t low,
+                              uint64_t n);
 rt_tensor *rt_random_permutation(int64_t n, uint64_t seed, uint64_t offset);
 uint64_t rt_random_bits(uint64_t seed, uint64_t counter, uint64_t attempt);
 

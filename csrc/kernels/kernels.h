@@ -181,6 +181,7 @@ typedef struct rt_kernels {
     /* out is float64; element i of the call is number offset + i of the stream. */
     void (*uniform)(double *out, int64_t n, uint64_t seed, uint64_t offset);
     void (*normal)(double *out, int64_t n, uint64_t seed, uint64_t offset);
+    void (*normal_between)(double *out, int64_t n, uint64_t seed, uint64_t offset, double low, double width);
 } rt_kernels;
 
 #define RT_DECLARE_FILL(isa)                               \

@@ -125,7 +125,16 @@ static void normal(double *out, int64_t n, uint64_t seed, uint64_t offset) {
     }
 }
 
+static void normal_between(double *out, int64_t n, uint64_t seed, uint64_t offset, double low, double width) {
+    for (int64_t i = 0; i < n; i++) {
+        const uint64_t k = rt_philox(seed, offset + (uint64_t)i, 0) >> 12;
+        const double p = low + width * ((double)(int64_t)(2 * k + 1) * 0x1p-53);
+        out[i] = inverse_normal(p < 1.0 ? p : 1.0 - 0x1p-53); /* the sum may round to 1 */
+    }
+}
+
 void RT_FN(rt_fill_random)(rt_kernels *k) {
     k->uniform = uniform;
     k->normal = normal;
+    k->normal_between = normal_between;
 }

@@ -10,7 +10,20 @@
 #include "runtime.h"
 
 /* Kernels that are no op of the table. */
-enum { SGD = RT_N_OPS, ADAM, UNIFORM, NORMAL, PERMUTATION, SORT, RMSPROP, ADAGRAD, OPTIM_OPTIONS, N_PARTS };
+enum {
+    SGD = RT_N_OPS,
+    ADAM,
+    UNIFORM,
+    NORMAL,
+    PERMUTATION,
+    SORT,
+    RMSPROP,
+    ADAGRAD,
+    OPTIM_OPTIONS,
+    INTEGERS,
+    NORMAL_BETWEEN,
+    N_PARTS
+};
 
 static const char *const names[N_PARTS] = {
 #define X(NAME, kind, rule, costly, to_real) #NAME,
@@ -25,6 +38,8 @@ static const char *const names[N_PARTS] = {
     "RMSPROP",
     "ADAGRAD",
     "OPTIM_OPTIONS",
+    "INTEGERS",
+    "NORMAL_BETWEEN",
 };
 
 static void mix(uint64_t *h, uint64_t word) {
@@ -522,6 +537,12 @@ uint64_t rt_digest(int part) {
     case OPTIM_OPTIONS: ok = digest_optimizer(&h, part, RT_F32) && digest_optimizer(&h, part, RT_F64); break;
     case UNIFORM: ok = absorb(&h, rt_random_uniform(RT_F32, 2, shape, 12345, 1, -2, 3)); break;
     case NORMAL: ok = absorb(&h, rt_random_normal(RT_F64, 2, shape, 12345, 2, 1, 2)); break;
+    case NORMAL_BETWEEN: ok = absorb(&h, rt_random_normal_between(RT_F64, 2, shape, 12345, 7, 1, 2, 0.01, 0.6)); break;
+    case INTEGERS:
+        ok = absorb(&h, rt_random_integers(RT_I64, 2, shape, 12345, 4, (uint64_t)-5, 11)) &&
+             absorb(&h, rt_random_integers(RT_U64, 2, shape, 12345, 5, 7, (1ULL << 63) + 1)) &&
+             absorb(&h, rt_random_integers(RT_U64, 2, shape, 12345, 6, 0, 0));
+        break;
     case PERMUTATION: ok = absorb(&h, rt_random_permutation(1009, 12345, 3)); break;
     case SORT:
         for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++)

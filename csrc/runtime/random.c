@@ -10,6 +10,7 @@ typedef struct {
     uint64_t seed, offset;
     double shift, scale;
     rt_tensor *out;
+    double low, width; /* of normal_between, where draw is NULL */
 } rt_draw;
 
 static void draw_range(void *ctx, int64_t begin, int64_t end) {
@@ -17,7 +18,8 @@ static void draw_range(void *ctx, int64_t begin, int64_t end) {
     double buffer[256];
     for (; begin < end; begin += 256) {
         const int64_t n = end - begin < 256 ? end - begin : 256;
-        d->draw(buffer, n, d->seed, d->offset + (uint64_t)begin);
+        if (d->draw) d->draw(buffer, n, d->seed, d->offset + (uint64_t)begin);
+        else rt_k.normal_between(buffer, n, d->seed, d->offset + (uint64_t)begin, d->low, d->width);
         for (int64_t i = 0; i < n; i++) {
             const double x = d->shift + d->scale * buffer[i];
             if (d->out->dtype == RT_F64) ((double *)d->out->data)[begin + i] = x;
@@ -39,12 +41,48 @@ static rt_tensor *fill(rt_draw d, int dtype, int ndim, const int64_t *shape) {
 
 rt_tensor *rt_random_uniform(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset, double low,
                              double high) {
-    return fill((rt_draw){rt_k.uniform, seed, offset, low, high - low, NULL}, dtype, ndim, shape);
+    return fill((rt_draw){rt_k.uniform, seed, offset, low, high - low, NULL, 0, 0}, dtype, ndim, shape);
 }
 
 rt_tensor *rt_random_normal(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset, double mean,
                             double std) {
-    return fill((rt_draw){rt_k.normal, seed, offset, mean, std, NULL}, dtype, ndim, shape);
+    return fill((rt_draw){rt_k.normal, seed, offset, mean, std, NULL, 0, 0}, dtype, ndim, shape);
+}
+
+rt_tensor *rt_random_normal_between(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset,
+                                    double mean, double std, double low, double width) {
+    return fill((rt_draw){NULL, seed, offset, mean, std, NULL, low, width}, dtype, ndim, shape);
+}
+
+typedef struct {
+    uint64_t seed, offset, low, n;
+    uint64_t *out;
+} rt_integers;
+
+static void integers_range(void *ctx, int64_t begin, int64_t end) {
+    const rt_integers *d = ctx;
+    const uint64_t uneven = d->n ? (0 - d->n) % d->n : 0; /* 2^64 mod n */
+    for (int64_t i = begin; i < end; i++) {
+        uint64_t bits = rt_philox(d->seed, d->offset + (uint64_t)i, 0);
+        if (d->n) {
+            unsigned __int128 product = (unsigned __int128)bits * d->n;
+            for (uint64_t again = 1; (uint64_t)product < uneven; again++)
+                product = (unsigned __int128)rt_philox(d->seed, d->offset + (uint64_t)i, again << 32) * d->n;
+            bits = (uint64_t)(product >> 64);
+        }
+        d->out[i] = d->low + bits;
+    }
+}
+
+rt_tensor *rt_random_integers(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset, uint64_t low,
+                              uint64_t n) {
+    if (dtype != RT_I64 && dtype != RT_U64) RT_FAIL(RT_ERR_DTYPE);
+    rt_tensor *out = rt_new(dtype, ndim, shape);
+    if (!out) return NULL;
+    rt_count_path(RT_FAMILY_RANDOM, RT_PATH_CONTIGUOUS);
+    rt_integers d = {seed, offset, low, n, (uint64_t *)out->data};
+    rt_parallel_for(out->numel, RT_GRAIN_COSTLY, integers_range, &d);
+    return out;
 }
 
 uint64_t rt_random_bits(uint64_t seed, uint64_t counter, uint64_t attempt) {

@@ -13,13 +13,18 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from rtch import functions
 from rtch._c import failure, lib
-from rtch.creation import shape_of
-from rtch.dtypes import as_dtype, float32
+from rtch.composed import clip
+from rtch.creation import asarray, shape_of
+from rtch.dtypes import as_dtype, bool_, float32, float64, int64, uint64
 from rtch.errors import ArgumentError, DTypeError
-from rtch.tensor import Tensor, wrap
+from rtch.manipulation import astype, broadcast_to, take
+from rtch.searching import argsort, nonzero, searchsorted
+from rtch.tensor import Tensor, normalize_axis, wrap
 
 _U64 = 2**64
+JUMP = 2**48  # numbers that Generator.jump passes
 _reserving = threading.Lock()  # threads that share a generator draw different numbers
 
 
@@ -48,6 +53,49 @@ def _is_real(*values: Any) -> bool:
     except OverflowError:
         return False
     return True
+
+
+def _count(where: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ArgumentError(f"{where}: a number from 0 up is needed; got {value!r:.60}", argument=value)
+    return value
+
+
+def _weights(p: Any, n: int) -> tuple[Tensor | None, int]:
+    """Weights in float64, and how many members have one above 0."""
+    if p is None:
+        return None, n
+    weights = astype(asarray(p).detach(), float64)
+    if weights.shape != (n,):
+        raise ArgumentError(f"choice: {n} weights are needed; got shape {list(weights.shape)}", p=p)
+    if n and not (functions.all(weights >= 0.0) and weights.sum().item() < float("inf")):
+        raise ArgumentError("choice: weights must not be negative, and have a finite sum", p=p)
+    return weights, int(functions.count_nonzero(weights).item())
+
+
+def normal_below(x: float) -> float:
+    """The chance of a normal number below x, by + - * / and `rtch.exp` alone.
+
+    Within 2 of the mean by Marsaglia's series (2004), beyond by Laplace's continued fraction.
+    """
+    if x > 0:
+        return 1.0 - normal_below(-x)
+    if x < -38:
+        return 0.0
+    near = int(x * 16) / 16  # its square is exact
+    halves = asarray([-0.5 * near * near, -0.5 * (x - near) * (x + near)], dtype=float64)
+    density = 0.3989422804014327 * float(functions.prod(functions.exp(halves)).item())
+    if x > -2:
+        total, term, n = x, x, 1
+        while abs(term) > 1e-18 * abs(total):
+            n += 2
+            term = term * x * x / n
+            total += term
+        return 0.5 + density * total
+    tail = -x
+    for n in range(150, 0, -1):
+        tail = -x + n / tail
+    return density / tail
 
 
 class Generator:
@@ -94,12 +142,36 @@ class Generator:
     def fold_in(self, number: int) -> Generator:
         """A new stream whose seed is made from this one's seed and a number; this stream does not move.
 
-        The new seed is Philox(key = seed, counter = (number, 1)): streams of different numbers do not meet.
+        The new seed is Philox(key = seed, counter = (number, 1)), whatever the offset. Two streams meet only where
+        their seeds are equal, a chance of 2**-64.
 
         Raises:
             ArgumentError: number out of range.
         """
         return Generator(int(lib.rt_random_bits(self._seed, _seed("fold_in", number), 1)))
+
+    def spawn(self, n: int) -> list[Generator]:
+        """n new streams; this one moves on by n numbers, so that the next call gives others.
+
+        The seed of number i is Philox(key = seed, counter = (offset + i, 2)): no counter is shared with the numbers of
+        this stream or with `fold_in`, and two streams meet only where their seeds are equal, a chance of 2**-64.
+
+        Raises:
+            ArgumentError: n is negative.
+        """
+        _count("spawn", n)
+        offset = self._reserve(n)
+        return [Generator(int(lib.rt_random_bits(self._seed, (offset + i) % _U64, 2))) for i in range(n)]
+
+    def jump(self, n: int = 1) -> Generator:
+        """The same stream n * 2**48 numbers further on; this one does not move.
+
+        The 65,536 streams that jumps lead to share no number as long as each draws fewer than 2**48.
+
+        Raises:
+            ArgumentError: n is negative.
+        """
+        return Generator(self._seed, (self._offset + _count("jump", n) * JUMP) % _U64)
 
     def _reserve(self, n: int) -> int:
         """Where the next n numbers start; they are nobody else's from now on."""
@@ -136,6 +208,47 @@ class Generator:
             raise ArgumentError(f"normal: finite mean and std >= 0 are needed; got {mean}, {std}", mean=mean, std=std)
         return self._draw("normal", lib.rt_random_normal, shape, dtype, mean, std)
 
+    def truncated_normal(
+        self,
+        shape: Any = (),
+        mean: float = 0.0,
+        std: float = 1.0,
+        low: float = -2.0,
+        high: float = 2.0,
+        *,
+        dtype: Any = None,
+    ) -> Tensor:
+        """Normally distributed numbers within [low, high]: ``mean + std * z``, rounded to dtype and clipped.
+
+        z is the inverse distribution function at ``P(a) + (P(b) - P(a)) u``, u as in `normal`, for the bounds a and b
+        of z; where both lie above 0, its mirror image.
+
+        Raises:
+            ArgumentError: std not above 0, a parameter not finite, high below low, or both bounds more than 37 standard
+                deviations above or below the mean.
+            DTypeError: dtype is not floating.
+        """
+        if not (_is_real(mean, std, low, high) and std > 0 and mean - mean == 0 and std - std == 0 and low <= high):
+            raise ArgumentError(
+                f"truncated_normal: finite mean, std > 0 and low <= high are needed; got {mean}, {std}, {low}, {high}",
+                mean=mean,
+                std=std,
+            )
+        made = float32 if dtype is None else as_dtype(dtype)
+        a, b = (low - mean) / std, (high - mean) / std
+        mirrored = a > 0
+        if mirrored:
+            a, b = -b, -a
+        below, up_to = normal_below(a), normal_below(b)
+        if up_to <= 0.0:
+            raise ArgumentError(f"truncated_normal: no number lies within {low} and {high}", low=low, high=high)
+
+        def call(*to: Any) -> Any:
+            return lib.rt_random_normal_between(*to, below, up_to - below)
+
+        drawn = self._draw("truncated_normal", call, shape, made, mean, -std if mirrored else std)
+        return clip(drawn, low, high)
+
     def _draw(self, where: str, call: Any, shape: Any, dtype: Any, a: float, b: float) -> Tensor:
         sizes = shape_of(where, shape)
         made = float32 if dtype is None else as_dtype(dtype)
@@ -152,12 +265,122 @@ class Generator:
         Raises:
             ArgumentError: n is negative.
         """
-        if isinstance(n, bool) or not isinstance(n, int) or n < 0:
-            raise ArgumentError(f"permutation: a number from 0 up is needed; got {n!r}", argument=n)
+        _count("permutation", n)
         h = lib.rt_random_permutation(n, self._seed, self._reserve(n))
         if not h:
             raise failure("permutation", n)
         return wrap(h)
+
+    def integers(
+        self, low: int, high: int | None = None, shape: Any = (), *, dtype: Any = None, endpoint: bool = False
+    ) -> Tensor:
+        """Whole numbers from low up to high, which is left out unless endpoint; from 0 up to low where high is None.
+
+        Each is as likely as any other: of 64 random bits times their number the upper word, drawn again where the lower
+        word falls into the uneven rest.
+
+        Args:
+            low: lowest number, or without high the bound.
+            high: the bound.
+            shape: shape of the result.
+            dtype: int64 (default) or another integer dtype that holds the bounds.
+            endpoint: whether high itself is drawn.
+
+        Raises:
+            ArgumentError: no number in the range, or the dtype does not hold all of them.
+            DTypeError: dtype is not an integer dtype.
+        """
+        if high is None:
+            low, high = 0, low
+        sizes = shape_of("integers", shape)
+        made = int64 if dtype is None else as_dtype(dtype)
+        if not made.is_integer:
+            raise DTypeError(f"integers: an integer dtype is needed; got {made.name}", dtype=made)
+        if not all(isinstance(n, int) and not isinstance(n, bool) for n in (low, high)):
+            raise ArgumentError(f"integers: whole bounds are needed; got {low!r}, {high!r}", low=low, high=high)
+        last = high if endpoint else high - 1
+        highest = (1 << made.bits - (made.kind == "i")) - 1
+        lowest = -highest - 1 if made.kind == "i" else 0
+        if not lowest <= low <= last <= highest:
+            raise ArgumentError(
+                f"integers: a range of {made.name} that is not empty is needed; got {low} to {last}", low=low, high=high
+            )
+        wide = made if made is uint64 else int64
+        n = (last - low + 1) % _U64
+        offset = self._reserve(math.prod(sizes))
+        h = lib.rt_random_integers(wide.code, len(sizes), sizes, self._seed, offset, low % _U64, n)
+        if not h:
+            raise failure("integers", list(sizes), made)
+        return astype(wrap(h), made)
+
+    def bernoulli(self, p: float | Tensor = 0.5, shape: Any = None, *, dtype: Any = None) -> Tensor:
+        """Whether ``u < p``, u a number of `uniform` in float64.
+
+        Args:
+            p: the probability, or a tensor of them.
+            shape: shape of the result, to which p is broadcast; p's own if left out.
+            dtype: bool (default), or a dtype for 0 and 1.
+
+        Raises:
+            ArgumentError: a probability outside [0, 1].
+            BroadcastError: p does not broadcast to the shape.
+        """
+        if isinstance(p, Tensor):
+            chance = astype(p.detach(), float64)
+            inside = bool(functions.all(functions.logical_and(chance >= 0.0, chance <= 1.0)))
+        else:
+            inside = _is_real(p) and 0 <= p <= 1
+            chance = asarray(float(p) if inside else 0.0, dtype=float64)
+        if not inside:
+            raise ArgumentError(f"bernoulli: probabilities from 0 to 1 are needed; got {p!r:.60}", p=p)
+        sizes = chance.shape if shape is None else tuple(shape_of("bernoulli", shape))
+        made = bool_ if dtype is None else as_dtype(dtype)
+        wide = broadcast_to(chance, sizes)
+        return astype(self.uniform(sizes, dtype=float64) < wide, made)
+
+    def choice(self, a: int | Tensor, shape: Any = (), replace: bool = True, p: Any = None, *, axis: int = 0) -> Tensor:
+        """Members of a population at random.
+
+        With weights p and replacement: the first position whose running sum of p, in float64, is above ``u * total``.
+        Without replacement: the positions of the smallest keys, in their order; a key is the member's random bits, or
+        with p ``-log1p(-u) / p``, so that they come as if drawn one after another from what is left. The call draws as
+        many numbers as the population has members.
+
+        Args:
+            a: the population: the numbers 0 to a - 1, or the parts of a tensor along an axis.
+            shape: shape of the result.
+            replace: whether a member may come more than once.
+            p: weights of the members, of any sum; all alike if left out.
+            axis: along which the parts of a lie; the result has the shape in its place.
+
+        Raises:
+            ArgumentError: no population, too few members without replacement, or weights that are negative, not finite,
+                of another number or all 0.
+        """
+        sizes = tuple(shape_of("choice", shape))
+        k = math.prod(sizes)
+        if isinstance(a, Tensor):
+            axis = normalize_axis("choice", axis, a.ndim)
+            n = a.shape[axis]
+        else:
+            n = _count("choice", a)
+        weights, members = _weights(p, n)
+        if k > 0 and (members == 0 or (not replace and k > members)):
+            raise ArgumentError(f"choice: {k if not replace else 1} members are needed; got {members}", n=members)
+        if not replace:
+            if weights is None:
+                index = self.permutation(n)[:k]
+            else:
+                index = argsort(-functions.log1p(-self.uniform((n,), dtype=float64)) / weights)[:k]
+        elif weights is None or k == 0:
+            index = self.integers(0, max(n, 1), (k,))
+        else:
+            running = functions.cumulative_sum(weights)
+            drawn = self.uniform((k,), dtype=float64) * running[-1]
+            index = functions.minimum(searchsorted(running, drawn, side="right"), nonzero(weights)[0][-1])
+        if not isinstance(a, Tensor):
+            return index.reshape(sizes)
+        return take(a, index, axis=axis).reshape((*a.shape[:axis], *sizes, *a.shape[axis + 1 :]))
 
 
 default_generator = Generator(0)
@@ -173,3 +396,12 @@ def manual_seed(seed: int) -> Generator:
     """
     default_generator.set_state({"seed": seed, "offset": 0})
     return default_generator
+
+
+uniform = default_generator.uniform
+normal = default_generator.normal
+integers = default_generator.integers
+bernoulli = default_generator.bernoulli
+choice = default_generator.choice
+permutation = default_generator.permutation
+truncated_normal = default_generator.truncated_normal

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import rtch
 from rtch import nn, optim
 from rtch.checkpoint import load_training, save_training, state_sha256
 from rtch.data import Dataset, Loader, Preparation, from_arrays, make_regression, read_csv
@@ -207,6 +208,87 @@ def test_going_on_after_an_interruption_is_exact(tmp_path: Path, kind: str, stop
     assert whole.lines == first.lines + second.lines
     assert sha256(straight) == sha256(resumed)
     assert straight.progress == resumed.progress
+
+
+class Counting(nn.Module):
+    """A model with buffers that move with every call: a running mean, and a count in int64."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mlp = nn.MLPRegressor(5, hidden=(8,), generator=Generator(7))
+        self.register_buffer("mean", rtch.zeros((5,)))
+        self.register_buffer("count", rtch.asarray(0))
+
+    def forward(self, x: rtch.Tensor) -> rtch.Tensor:
+        if self.training:
+            self.mean = self.mean * 0.9 + x.detach().mean(axis=0) * 0.1
+            self.count += 1
+        return self.mlp(x - self.mean)  # type: ignore[no-any-return]
+
+
+SCHEDULES: dict[str, Any] = {
+    "step": lambda o: {"scheduler": optim.lr_scheduler.StepLR(o, 2)},
+    "cycle": lambda o: {"scheduler": optim.lr_scheduler.OneCycleLR(o, 0.05, 15), "schedule_every": "step"},
+    "multi": lambda o: {"scheduler": optim.lr_scheduler.MultiStepLR(o, [4, 4, 9]), "schedule_every": "step"},
+    "plateau": lambda o: {"scheduler": optim.lr_scheduler.ReduceLROnPlateau(o, patience=0, threshold=0.5)},
+    "sequential": lambda o: {
+        "scheduler": optim.lr_scheduler.SequentialLR(
+            o, [optim.lr_scheduler.ExponentialLR(o, 1.5), optim.lr_scheduler.CosineAnnealingLR(o, 3)], [2]
+        )
+    },
+}
+
+
+def scheduled(recorder: Any, name: str, optimizer: str, callbacks: tuple[Callback, ...] = ()) -> Trainer:
+    model = Counting()
+    made = getattr(optim, optimizer)(model.parameters(), lr=0.05, weight_decay=0.01)
+    settings = Settings(epochs=5, batch_size=16, patience=5)
+    return Trainer(model, made, settings, recorder=recorder, callbacks=callbacks, **SCHEDULES[name](made))
+
+
+@pytest.mark.parametrize(("name", "optimizer"), [*((name, "AdamW") for name in SCHEDULES), ("step", "RMSprop")])
+def test_going_on_with_schedule_and_buffers_is_exact(tmp_path: Path, name: str, optimizer: str) -> None:
+    """Resumed inside an epoch and between two, the schedule, the buffers and the optimiser go on to the bit."""
+    train, validation, test = data().split(0.7, 0.15, seed=0)
+    whole = Record(tmp_path / "whole")
+    straight = scheduled(whole, name, optimizer)
+    straight.fit(train, validation, test)
+    assert 15 == straight.progress.step
+    assert straight.model.count.item() in range(3, 16, 3)  # of the best epoch
+    assert straight.optimizer.param_groups[0]["lr"] != 0.05  # type: ignore[attr-defined]
+    for stop in (4, 9):
+        stopper, first = StopAt(stop), Record(tmp_path / f"first{stop}")
+        stopped = scheduled(first, name, optimizer, (stopper,))
+        stopper.trainer = stopped
+        with pytest.raises(KeyboardInterrupt):
+            stopped.fit(train, validation, test)
+        second = Record(tmp_path / f"second{stop}")
+        resumed = scheduled(second, name, optimizer)
+        found = load_training(first.checkpoints[-1])
+        resumed.load(found.model, found.optimizer, found.state)
+        resumed.fit(train, validation, test)
+        assert whole.lines == first.lines + second.lines
+        assert sha256(straight) == sha256(resumed)
+        assert straight.state_dict() == resumed.state_dict()
+
+
+def test_a_schedule_is_stepped_in_its_time() -> None:
+    """Every epoch or every step; what follows a metric, every epoch only; the checkpoint must have one too."""
+    train = data()
+    for every, expected in (("epoch", 3), ("step", 12)):
+        model = nn.LinearRegression(5)
+        made = optim.SGD(model.parameters(), lr=0.01)
+        schedule = optim.lr_scheduler.ExponentialLR(made, 0.9)
+        run = Trainer(model, made, Settings(epochs=3, batch_size=16), scheduler=schedule, schedule_every=every)  # type: ignore[arg-type]
+        run.fit(train)
+        assert expected == schedule.last_epoch
+    with pytest.raises(ArgumentError, match="schedule_every is 'epoch' or 'step'; got 'day'"):
+        Trainer(model, made, Settings(), scheduler=schedule, schedule_every="day")  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="follows a metric is stepped every epoch"):
+        Trainer(model, made, Settings(), scheduler=optim.lr_scheduler.ReduceLROnPlateau(made), schedule_every="step")
+    plain = Trainer(nn.LinearRegression(5), optim.SGD(nn.LinearRegression(5).parameters()), Settings())
+    with pytest.raises(CheckpointFormatError, match="the trainer has none scheduler, so must the checkpoint; got one"):
+        plain.load({}, {}, run.state_dict())
 
 
 def test_a_stop_in_the_last_step_lets_the_training_end(tmp_path: Path) -> None:

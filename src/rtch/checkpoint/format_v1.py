@@ -107,7 +107,7 @@ def encode(records: Iterable[Record], path: str) -> Iterator[bytes | memoryview]
         site = Site(path, record.name)
         shape = tuple(record.shape)
         data = memoryview(record.data)
-        _check_name(record.name, site)
+        check_name(record.name, site)
         _check_dtype(record.dtype, site)
         numel = _checked_numel(shape, site)
         if data.nbytes != numel * ITEMSIZE:
@@ -185,7 +185,7 @@ def _check_list(entries: Sequence[Entry], path: str) -> None:
 
 
 def _check_entry(entry: Entry, data_bytes: int, site: Site) -> None:
-    _check_name(entry.name, site)
+    check_name(entry.name, site)
     _check_dtype(entry.dtype, site)
     numel = _checked_numel(entry.shape, site)
     if entry.numel != numel:
@@ -215,7 +215,8 @@ def _check_coverage(entries: Sequence[Entry], data_bytes: int, path: str) -> Non
         Site(path).refuse("the file ends with its last tensor", f"{data_bytes - end} extra bytes")
 
 
-def _check_name(name: str, site: Site) -> None:
+def check_name(name: str, site: Site) -> None:
+    """Refuse a name outside the format."""
     try:
         n_bytes = len(name.encode("utf-8"))
     except UnicodeEncodeError:

@@ -6,6 +6,7 @@
     step-000400/
       model.rtch        the model's state_dict
       optimizer.rtch    the tensors of the optimiser's state_dict, by their path: "state.0.exp_avg"
+      other.bin         tensors of other dtypes than float32, where there are any (`rtch.checkpoint.other`)
       state.json        everything else, and the SHA-256 of its siblings and of itself
 
 ``state.json`` is::
@@ -15,7 +16,8 @@
      "optimizer": {...}, "state": {...}, "sha256": "..."}
 
 where ``optimizer`` and ``state`` are written by ``plain_json``, with ``{"$tensor": name}`` in the place of
-each tensor in optimizer.rtch, and the last ``sha256`` is that of the other keys as JSON without spaces.
+each tensor of the optimiser, and the last ``sha256`` is that of the other keys as JSON without spaces. With other.bin
+``version`` is 2, and ``other`` has a row for each of its tensors.
 """
 
 from __future__ import annotations
@@ -30,8 +32,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from rtch.checkpoint import plain_json
+from rtch.checkpoint import other, plain_json
 from rtch.checkpoint.files import replace_file, replacing_folder
+from rtch.checkpoint.format_v1 import check_name
 from rtch.checkpoint.problems import Site
 from rtch.checkpoint.reader import open_regular, read_bounded
 from rtch.checkpoint.tensors import encoded, load
@@ -39,7 +42,7 @@ from rtch.errors import ArgumentError
 from rtch.tensor import Tensor
 from rtch.version import numerics_version
 
-MODEL, OPTIMIZER, STATE = "model.rtch", "optimizer.rtch", "state.json"
+MODEL, OPTIMIZER, OTHER, STATE = "model.rtch", "optimizer.rtch", "other.bin", "state.json"
 MAX_STATE_BYTES = 64 * 1024 * 1024
 
 
@@ -60,12 +63,13 @@ class _Sibling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: Literal["rtch-training"]
-    version: Literal[1]
+    version: Literal[1, 2]
     numerics_version: int
     files: dict[str, _Sibling]
     optimizer: dict[str, Any] | None
     state: dict[str, Any]
     sha256: str
+    other: list[other.Row] | None = None
 
 
 def save_training(
@@ -78,27 +82,38 @@ def save_training(
 
     Raises:
         ArgumentError: `model`, `optimizer` or `state` is something else.
-        CheckpointDTypeError: a tensor's dtype is not float32; nothing is cast.
         CheckpointFormatError: a value that can't be stored.
         CheckpointIOError: the system refused to write; what stood under `folder` is unchanged.
     """
     target = os.fspath(folder)
     site = Site(_inside(target, STATE))
-    contents = {MODEL: encoded(_state_dict(model, "model"), _inside(target, MODEL))}
+    weights, others = other.split(_state_dict(model, "model"))
+    parts = {"model": others}
+    contents: dict[str, Iterable[bytes | memoryview]] = {MODEL: encoded(weights, _inside(target, MODEL))}
+    for name in others:
+        if not isinstance(name, str):
+            Site(_inside(target, OTHER)).refuse("a name is a string", repr(name))
+        check_name(name, Site(_inside(target, OTHER)))
     plain_optimizer = None
     if optimizer is not None:
         plain_optimizer, tensors = _split(_state_dict(optimizer, "optimizer"), _inside(target, OPTIMIZER))
+        tensors, parts["optimizer"] = other.split(tensors)
         contents[OPTIMIZER] = encoded(tensors, _inside(target, OPTIMIZER))
+    rows = other.rows(parts)
+    if rows:
+        contents[OTHER] = other.chunks(parts)
     plain_state = plain_json.to_plain(_state_dict(state, "state"), site, _no_tensor)
     with replacing_folder(folder) as temporary:
-        document = {
+        document: dict[str, Any] = {
             "format": "rtch-training",
-            "version": 1,
+            "version": 2 if rows else 1,
             "numerics_version": numerics_version,
             "files": {name: _write_hashed(temporary / name, chunks) for name, chunks in contents.items()},
             "optimizer": plain_optimizer,
             "state": plain_state,
         }
+        if rows:
+            document["other"] = msgspec.to_builtins(rows)
         document["sha256"] = _document_sha256(document, site)
         replace_file(temporary / STATE, [plain_json.dump(document, site)])
     return [Path(folder) / name for name in (*contents, STATE)]
@@ -118,13 +133,26 @@ def load_training(folder: str | os.PathLike[str]) -> TrainingCheckpoint:
     site = Site(_inside(where, STATE))
     document = _read_document(site)
     expected = {MODEL} if document.optimizer is None else {MODEL, OPTIMIZER}
+    if (document.version == 2) != (document.other is not None):
+        site.refuse("version 2, and no other, has the key other", f"version {document.version}")
+    if document.other is not None:
+        expected.add(OTHER)
     if set(document.files) != expected:
         site.refuse(f"files are {sorted(expected)}", sorted(document.files))
     for name, sibling in document.files.items():
         _verify(Site(_inside(where, name)), sibling)
+    parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}}
+    if document.other is not None:
+        data = read_bounded(_inside(where, OTHER), document.files[OTHER].bytes)
+        parts = other.joined(document.other, data, Site(_inside(where, OTHER)))
+    weights = load(_inside(where, MODEL))
+    for name, value in parts["model"].items():
+        if name in weights:
+            site.refuse("each name of the model stands once", repr(name))
+        weights[name] = value
     return TrainingCheckpoint(
-        model=load(_inside(where, MODEL)),
-        optimizer=_joined(document.optimizer, where),
+        model=dict(sorted(weights.items())),
+        optimizer=_joined(document.optimizer, parts["optimizer"], where),
         state=_as_dict(document.state, site, partial(site.refuse, "state holds no $tensor")),
         numerics_version=document.numerics_version,
     )
@@ -160,11 +188,17 @@ def _split(state_dict: dict[str, Any], path: str) -> tuple[Any, dict[str, Tensor
     return plain_json.to_plain(state_dict, Site(path), take), tensors
 
 
-def _joined(plain: dict[str, Any] | None, folder: str) -> dict[str, Any]:
+def _joined(plain: dict[str, Any] | None, others: dict[str, Tensor], folder: str) -> dict[str, Any]:
+    site = Site(_inside(folder, STATE))
     if plain is None:
+        if others:
+            site.refuse("without an optimizer no tensor is its", repr(min(others)))
         return {}
     tensors = load(_inside(folder, OPTIMIZER))
-    site = Site(_inside(folder, STATE))
+    for name, value in others.items():
+        if name in tensors:
+            site.refuse("each tensor of the optimizer stands once", repr(name))
+        tensors[name] = value
 
     def give(name: str) -> Tensor:
         if name not in tensors:
@@ -213,7 +247,7 @@ def _read_document(site: Site) -> _Document:
     try:
         document = msgspec.convert(data, type=_Document, strict=True)
     except msgspec.ValidationError as error:
-        site.refuse("it is the state of an rtch training checkpoint, version 1", error)
+        site.refuse("it is the state of an rtch training checkpoint, version 1 or 2", error)
     sha256 = _document_sha256(data, site)
     if document.sha256 != sha256:
         site.refuse(f"its content has SHA-256 {document.sha256}, so the file is damaged", sha256)

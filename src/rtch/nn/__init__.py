@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Modules, layers, losses and models."""
 
-from rtch.nn import functional
+from rtch.nn import functional, init
 from rtch.nn.models import LinearRegression, MLPRegressor
 from rtch.nn.module import Module
 from rtch.nn.modules import (
@@ -112,4 +112,5 @@ __all__ = [
     "ZeroPad2d",
     "ZeroPad3d",
     "functional",
+    "init",
 ]

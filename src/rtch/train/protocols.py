@@ -18,6 +18,16 @@ class Recorder(Protocol):
         """Save a training checkpoint and return its folder."""
 
 
+class Scheduler(Protocol):
+    """What the loop needs of a schedule beside `step`, with or without a metric."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of its state."""
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], /) -> None:
+        """Take over a state."""
+
+
 class Optimizer(Protocol):
     """What the loop needs of an optimiser."""
 

@@ -13,25 +13,26 @@ Metrics that are logged, by step:
 ==============  ========================================================================================
 
 A training that goes on from a checkpoint makes the same steps, to the bit, as one that never stopped: the
-order of batches depends on seed and epoch alone, and `Progress`, the optimiser's state and the best weights
-are in the checkpoint.
+order of batches depends on seed and epoch alone, and `Progress`, the states of optimiser and schedule, the model's
+buffers and the best weights are in the checkpoint.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import rtch
 from rtch.data import Dataset, Loader, Preparation
 from rtch.errors import ArgumentError, CheckpointFormatError, DivergedError
 from rtch.nn import Module
 from rtch.nn.functional import mse_loss
+from rtch.optim.lr_scheduler import ReduceLROnPlateau
 from rtch.tensor import Tensor
 from rtch.train.callbacks import Callback, EpochReport, Plan
 from rtch.train.metrics import regression_metrics
-from rtch.train.protocols import Optimizer, Recorder
+from rtch.train.protocols import Optimizer, Recorder, Scheduler
 from rtch.train.settings import Settings
 from rtch.train.state import Progress
 
@@ -51,7 +52,9 @@ class Trainer:
 
     ``preparation`` turns rows into what the model sees, and its predictions into the target's own units;
     without one, rows are used as they are. ``recorder`` gets metrics and checkpoints. ``loss`` maps
-    prediction (B,) and target (B,) to a scalar.
+    prediction (B,) and target (B,) to a scalar. ``scheduler``, a schedule of `rtch.optim.lr_scheduler`, is stepped
+    after every epoch or every step; a ReduceLROnPlateau, after an epoch, with ``val_mse``, or without a validation part
+    with ``train_loss``.
     """
 
     def __init__(
@@ -64,7 +67,13 @@ class Trainer:
         recorder: Recorder | None = None,
         callbacks: Sequence[Callback] = (),
         loss: Callable[[Tensor, Tensor], Tensor] = mse_loss,
+        scheduler: Scheduler | None = None,
+        schedule_every: Literal["epoch", "step"] = "epoch",
     ) -> None:
+        if schedule_every not in ("epoch", "step"):
+            raise ArgumentError(f"Trainer: schedule_every is 'epoch' or 'step'; got {schedule_every!r}")
+        if schedule_every == "step" and isinstance(scheduler, ReduceLROnPlateau):
+            raise ArgumentError("Trainer: a schedule that follows a metric is stepped every epoch; got 'step'")
         self.model = model
         self.optimizer = optimizer
         self.settings = settings
@@ -72,6 +81,8 @@ class Trainer:
         self.recorder = recorder
         self.callbacks = tuple(callbacks)
         self.loss = loss
+        self.scheduler = scheduler
+        self.schedule_every = schedule_every
         self.progress = Progress()
         self._best: dict[str, Tensor] | None = None
         self._saved_at = -1
@@ -126,6 +137,7 @@ class Trainer:
         return {
             "progress": self.progress.state_dict(),
             "preparation": None if self.preparation is None else self.preparation.state_dict(),
+            **({} if self.scheduler is None else {"scheduler": self.scheduler.state_dict()}),
         }
 
     def load(self, model: Mapping[str, Tensor], optimizer: Mapping[str, Any], state: Mapping[str, Any]) -> None:
@@ -134,6 +146,9 @@ class Trainer:
             raise CheckpointFormatError(
                 "resume: the checkpoint was not written by a Trainer, so it has no progress to go on from"
             )
+        if ("scheduler" in state) != (self.scheduler is not None):
+            have, has = ("none", "one") if self.scheduler is None else ("one", "none")
+            raise CheckpointFormatError(f"resume: the trainer has {have} scheduler, so must the checkpoint; got {has}")
         self.progress = Progress.from_state_dict(state["progress"])
         if state["preparation"] is not None:
             self.preparation = Preparation.from_state_dict(state["preparation"])
@@ -141,6 +156,8 @@ class Trainer:
         self._best = rest.pop(BEST, None)
         self.model.load_state_dict(dict(model))
         self.optimizer.load_state_dict(rest)
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(state["scheduler"])
         self._saved_at = self.progress.step
 
     def _prepared(self, dataset: Dataset) -> Dataset:
@@ -199,6 +216,8 @@ class Trainer:
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
+        if self.schedule_every == "step":
+            self._schedule({})
         self.progress.step = step
         self._log({"loss": value}, step)
         for callback in self.callbacks:
@@ -215,6 +234,8 @@ class Trainer:
         if not math.isfinite(error):
             raise _diverged("val_mse", error, progress.step)
         improved = held_out is not None and self._remember(error)
+        if self.schedule_every == "epoch":
+            self._schedule(metrics)
         progress.epoch += 1
         progress.batch, progress.loss_sum, progress.rows = 0, 0.0, 0
         progress.stopped_early = 0 < settings.patience <= progress.stale
@@ -223,6 +244,14 @@ class Trainer:
         due = settings.checkpoint_every and progress.epoch % settings.checkpoint_every == 0
         if due and not self._is_over():
             self._checkpoint()
+
+    def _schedule(self, metrics: Mapping[str, float]) -> None:
+        """Step the schedule, if there is one."""
+        scheduler: Any = self.scheduler
+        if isinstance(scheduler, ReduceLROnPlateau):
+            scheduler.step(metrics.get("val_mse", metrics["train_loss"]))
+        elif scheduler is not None:
+            scheduler.step()
 
     def _remember(self, error: float) -> bool:
         """Keep count for early stopping, and the weights if they are the best so far."""
