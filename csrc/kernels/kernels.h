@@ -137,7 +137,34 @@ typedef struct rt_row_functions {
     /* out = g z, and the sum of that: the gradient towards w. */
     void (*along)(const char *g, const char *x, const char *mean, const char *scale, char *out, int64_t n);
     void (*sum_along)(const char *g, const char *x, const char *mean, const char *scale, char *out, int64_t n);
+    /* The same for n_cols rows that are columns in memory: element i of row c is item c at i * x_row bytes. Factors, means and
+     * the like are one number for each. scratch: rt_turned_room(n) rows of n_cols items, rounded up to 64 bytes each. */
+    void (*softmax_turned)(const char *x, int64_t x_row, char *out, int64_t out_row, int64_t n, int64_t n_cols,
+                           char *scratch);
+    void (*log_softmax_turned)(const char *x, int64_t x_row, char *out, int64_t out_row, int64_t n, int64_t n_cols,
+                               char *scratch);
+    void (*softmax_grad_turned)(const char *g, int64_t g_row, const char *y, int64_t y_row, char *out, int64_t out_row,
+                                int64_t n, int64_t n_cols, char *scratch);
+    void (*log_softmax_grad_turned)(const char *g, int64_t g_row, const char *y, int64_t y_row, char *out,
+                                    int64_t out_row, int64_t n, int64_t n_cols, char *scratch);
+    void (*moments_turned)(const char *x, int64_t x_row, int64_t n, int64_t n_cols, double eps, int centered,
+                           char *mean, char *var, char *scale, char *scratch);
+    void (*standardize_turned)(const char *x, int64_t x_row, const char *mean, const char *scale, const char *w,
+                               const char *b, char *out, int64_t out_row, int64_t n, int64_t n_cols);
+    void (*standardize_grad_turned)(const char *g, int64_t g_row, const char *x, int64_t x_row, const char *mean,
+                                    const char *scale, const char *w, int centered, char *out, int64_t out_row,
+                                    int64_t n, int64_t n_cols, char *scratch);
+    /* across: mean and scale are one number for each i, not for each row. */
+    void (*sum_along_turned)(const char *g, int64_t g_row, const char *x, int64_t x_row, const char *mean,
+                             const char *scale, int across, char *out, int64_t n, int64_t n_cols, char *scratch);
 } rt_row_functions;
+
+/* Two sums: their lanes, and subtrees of n elements that wait; and one row more. */
+static inline int64_t rt_turned_room(int64_t n) {
+    int64_t rows = 2 * (RT_SUM_LANES + 2) + 1;
+    for (int64_t n_blocks = n / RT_SUM_BLOCK; n_blocks > 0; n_blocks >>= 1) rows += 2;
+    return rows;
+}
 
 typedef struct rt_kernels {
     const char *isa;

@@ -316,6 +316,8 @@ static void RT_CAT(along, D)(const char *g, const char *x, const char *mean, con
     })
 }
 
+#include "rows_turned.h"
+
 static void RT_CAT(fill_rows, D)(rt_kernels *k) {
     k->rows[CODE] = (rt_row_functions){
         .softmax = RT_CAT(softmax, D),
@@ -330,6 +332,14 @@ static void RT_CAT(fill_rows, D)(rt_kernels *k) {
         .standardize_grad = RT_CAT(standardize_grad, D),
         .along = RT_CAT(along, D),
         .sum_along = RT_CAT(sum_along, D),
+        .softmax_turned = RT_CAT(softmax_turned, D),
+        .log_softmax_turned = RT_CAT(log_softmax_turned, D),
+        .softmax_grad_turned = RT_CAT(softmax_grad_turned, D),
+        .log_softmax_grad_turned = RT_CAT(log_softmax_grad_turned, D),
+        .moments_turned = RT_CAT(moments_turned, D),
+        .standardize_turned = RT_CAT(standardize_turned, D),
+        .standardize_grad_turned = RT_CAT(standardize_grad_turned, D),
+        .sum_along_turned = RT_CAT(sum_along_turned, D),
     };
 }
 

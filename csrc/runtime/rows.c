@@ -13,6 +13,8 @@
 
 #define MAX_ROW_OPERANDS 4
 #define PANEL_BYTES 65536 /* of one operand, about: all of them fit into a second-level cache */
+#define TILE_BYTES 4096   /* of a row of adjacent columns at once */
+#define FEWEST_COLUMNS 8  /* that are not moved first */
 #define PAD 64            /* between the rows of a buffer, which else meet in the same lines of a cache */
 
 typedef struct {
@@ -20,8 +22,10 @@ typedef struct {
 } dim;
 
 typedef struct rows {
-    /* The function of row `row`, whose operands' elements stand at p. */
+    /* The function of row `row`, whose operands' elements stand at p; and, unless NULL, of n_cols rows from `row` on that are
+     * adjacent columns there. */
     void (*each)(const struct rows *r, int64_t row, char *const *p);
+    void (*turned)(const struct rows *r, int64_t row, int64_t n_cols, char *const *p, char *scratch);
     const rt_row_functions *f;
     int n_operands; /* the last one is the result where `writes` */
     int writes, status;
@@ -96,6 +100,27 @@ static void run_rows(void *ctx, int64_t begin, int64_t end) {
     if (scratch) rt_scratch_free(scratch);
 }
 
+static void run_turned(void *ctx, int64_t begin, int64_t end) {
+    rows *const r = ctx;
+    const int64_t n_inner = r->kept[r->n_kept - 1].shape, widest = TILE_BYTES / r->item;
+    const int64_t n_most = end - begin < widest ? end - begin : widest;
+    char *const scratch = rt_scratch_alloc(rt_turned_room(r->n) * ((n_most * r->item + 63) & ~63));
+    if (!scratch) {
+        __atomic_store_n(&r->status, RT_ERR_ALLOC, __ATOMIC_RELAXED);
+        return;
+    }
+    while (begin < end) {
+        int64_t n_cols = n_inner - begin % n_inner;
+        if (n_cols > end - begin) n_cols = end - begin;
+        if (n_cols > n_most) n_cols = n_most;
+        char *p[MAX_ROW_OPERANDS];
+        for (int i = 0; i < r->n_operands; i++) p[i] = r->data[i] + offset_of(r->kept, r->n_kept, i, begin);
+        r->turned(r, begin, n_cols, p, scratch);
+        begin += n_cols;
+    }
+    rt_scratch_free(scratch);
+}
+
 static void append(dim *dims, int *n, const dim *next, int n_operands) {
     if (next->shape == 1) return;
     int even = *n > 0;
@@ -120,6 +145,18 @@ static int is_adjacent(const rows *r, int operand) {
 static int is_repeated(const rows *r, int operand) {
     for (int d = 0; d < r->n_reduced; d++)
         if (r->reduced[d].stride[operand] != 0) return 0;
+    return 1;
+}
+
+/* Whether the rows of every operand are adjacent columns in memory; its factors are one number for each. */
+static int is_turned(const rows *r) {
+    if (!r->turned || r->n_reduced != 1 || r->n_kept == 0 || r->n == 1) return 0;
+    const dim inner = r->kept[r->n_kept - 1];
+    if (inner.shape < FEWEST_COLUMNS) return 0;
+    for (int i = 0; i < r->n_operands; i++) {
+        if (inner.stride[i] != r->item) return 0;
+        if ((i == r->w_at || i == r->b_at) && i > 0 && r->kind[i] != RT_FACTOR_ONE) return 0;
+    }
     return 1;
 }
 
@@ -156,6 +193,18 @@ static int walk(rows *r, const rt_tensor *const *t, int n_operands, uint64_t axe
         const int64_t along = r->reduced[r->n_reduced - 1].stride[i];
         turned |= r->packed[i] && along != 0 && along != r->item;
     }
+    if (is_turned(r)) {
+        const int64_t n_threads = rt_get_num_threads(), share = (r->n_rows + n_threads - 1) / n_threads;
+        const int64_t wide = TILE_BYTES / r->item, least = share < wide ? share : wide;
+        int64_t columns = 4 * RT_GRAIN_COSTLY / r->n + 1;
+        if (columns < least) columns = least; /* short stretches of many rows are slow to read */
+        rt_count_call(RT_FAMILY_REDUCE, n_operands - r->writes, t, RT_PATH_COLUMNS);
+        const rt_fenv fenv = rt_fenv_enter();
+        rt_parallel_for(r->n_rows, (columns + 15) & ~15, run_turned, r);
+        rt_fenv_leave(fenv);
+        return r->status;
+    }
+    if (!r->each) return RT_ERR_LAYOUT;
     rt_count_call(RT_FAMILY_REDUCE, n_operands - r->writes, t, r->n_packed ? RT_PATH_GATHER : RT_PATH_RUNS);
     const int64_t line = 64 / r->item, fit = PANEL_BYTES / (r->n * r->item);
     int64_t grain = 4 * RT_GRAIN_COSTLY / r->n + 1;
@@ -211,6 +260,17 @@ static void softmax_row(const rows *r, int64_t row, char *const *p) {
     (r->op == RT_OP_SOFTMAX ? r->f->softmax : r->f->log_softmax)(p[0], p[1], r->n);
 }
 
+/* Bytes from one element of a turned row to the next. */
+static int64_t along(const rows *r, int operand) {
+    return r->reduced[0].stride[operand];
+}
+
+static void softmax_turned(const rows *r, int64_t row, int64_t n_cols, char *const *p, char *scratch) {
+    (void)row;
+    (r->op == RT_OP_SOFTMAX ? r->f->softmax_turned : r->f->log_softmax_turned)(p[0], along(r, 0), p[1], along(r, 1),
+                                                                               r->n, n_cols, scratch);
+}
+
 rt_tensor *rt_softmax(int op, const rt_tensor *x, uint64_t axes) {
     if (op != RT_OP_SOFTMAX && op != RT_OP_LOG_SOFTMAX) RT_FAIL(RT_ERR_DTYPE);
     const int status = check(&x, 1, axes);
@@ -218,13 +278,19 @@ rt_tensor *rt_softmax(int op, const rt_tensor *x, uint64_t axes) {
     rt_tensor *out = rt_new(x->dtype, x->ndim, rt_t_shape(x));
     if (!out) return NULL;
     const rt_tensor *const t[2] = {x, out};
-    rows r = {.each = softmax_row, .op = op, .writes = 1};
+    rows r = {.each = softmax_row, .turned = softmax_turned, .op = op, .writes = 1};
     return given(out, walk(&r, t, 2, axes, 0));
 }
 
 static void softmax_grad_row(const rows *r, int64_t row, char *const *p) {
     (void)row;
     (r->op == RT_OP_SOFTMAX_GRAD ? r->f->softmax_grad : r->f->log_softmax_grad)(p[1], p[0], p[2], r->n);
+}
+
+static void softmax_grad_turned(const rows *r, int64_t row, int64_t n_cols, char *const *p, char *scratch) {
+    (void)row;
+    (r->op == RT_OP_SOFTMAX_GRAD ? r->f->softmax_grad_turned : r->f->log_softmax_grad_turned)(
+        p[1], along(r, 1), p[0], along(r, 0), p[2], along(r, 2), r->n, n_cols, scratch);
 }
 
 rt_tensor *rt_softmax_grad(int op, const rt_tensor *g, const rt_tensor *y, uint64_t axes) {
@@ -236,7 +302,7 @@ rt_tensor *rt_softmax_grad(int op, const rt_tensor *g, const rt_tensor *y, uint6
     rt_tensor *out = rt_new(y->dtype, y->ndim, rt_t_shape(y));
     if (!out) return NULL;
     t[2] = out;
-    rows r = {.each = softmax_grad_row, .op = op, .writes = 1};
+    rows r = {.each = softmax_grad_row, .turned = softmax_grad_turned, .op = op, .writes = 1};
     return given(out, walk(&r, t, 3, axes, 0));
 }
 
@@ -346,6 +412,15 @@ static void standardize_row(const rows *r, int64_t row, char *const *p) {
                       r->n);
 }
 
+static void standardize_turned(const rows *r, int64_t row, int64_t n_cols, char *const *p, char *scratch) {
+    char *const mean = r->stats[0] + row * r->item, *const var = r->stats[1] + row * r->item,
+                *const scale = r->stats[2] + row * r->item;
+    const int out = r->n_operands - 1;
+    r->f->moments_turned(p[0], along(r, 0), r->n, n_cols, r->eps, r->centered, mean, var, scale, scratch);
+    r->f->standardize_turned(p[0], along(r, 0), mean, scale, r->w_at ? p[r->w_at] : NULL, r->b_at ? p[r->b_at] : NULL,
+                             p[out], along(r, out), r->n, n_cols);
+}
+
 /* Whether t broadcasts to the shape of x, or is NULL. */
 static int fits(const rt_tensor *t, const rt_tensor *x) {
     if (!t) return 1;
@@ -358,7 +433,7 @@ static int fits(const rt_tensor *t, const rt_tensor *x) {
 rt_tensor *rt_standardize(const rt_tensor *x, const rt_tensor *weight, const rt_tensor *bias, uint64_t axes, double eps,
                           int centered, rt_tensor **stats) {
     const rt_tensor *t[MAX_ROW_OPERANDS] = {x};
-    rows r = {.each = standardize_row, .eps = eps, .centered = centered, .writes = 1};
+    rows r = {.each = standardize_row, .turned = standardize_turned, .eps = eps, .centered = centered, .writes = 1};
     int n = 1;
     if (weight) r.w_at = n, t[n++] = weight;
     if (bias) r.b_at = n, t[n++] = bias;
@@ -393,6 +468,13 @@ static void standardize_grad_row(const rows *r, int64_t row, char *const *p) {
                            p[r->n_operands - 1], r->n);
 }
 
+static void standardize_grad_turned(const rows *r, int64_t row, int64_t n_cols, char *const *p, char *scratch) {
+    const int out = r->n_operands - 1;
+    r->f->standardize_grad_turned(p[1], along(r, 1), p[0], along(r, 0), r->stats[0] + row * r->item,
+                                  r->stats[2] + row * r->item, r->w_at ? p[r->w_at] : NULL, r->centered, p[out],
+                                  along(r, out), r->n, n_cols, scratch);
+}
+
 rt_tensor *rt_standardize_grad(const rt_tensor *g, const rt_tensor *x, const rt_tensor *weight, const rt_tensor *stats,
                                uint64_t axes, int centered) {
     const rt_tensor *t[MAX_ROW_OPERANDS] = {x, g, weight};
@@ -402,7 +484,11 @@ rt_tensor *rt_standardize_grad(const rt_tensor *g, const rt_tensor *x, const rt_
     if (status != RT_OK) RT_FAIL(status);
     rt_tensor *out = rt_new(x->dtype, x->ndim, rt_t_shape(x));
     if (!out) return NULL;
-    rows r = {.each = standardize_grad_row, .centered = centered, .writes = 1, .w_at = weight ? 2 : 0};
+    rows r = {.each = standardize_grad_row,
+              .turned = standardize_grad_turned,
+              .centered = centered,
+              .writes = 1,
+              .w_at = weight ? 2 : 0};
     const int64_t plane = count_without(x, axes) * rt_itemsize(x->dtype);
     for (int i = 0; i < 3; i++) r.stats[i] = stats->data + i * plane;
     t[n++] = out;
@@ -415,31 +501,62 @@ static void along_row(const rows *r, int64_t row, char *const *p) {
     else r->f->sum_along(p[1], p[0], mean, scale, r->out + row * r->item, r->n);
 }
 
-/* Whether a weight of the shape is one number for each row of x, in the order of the rows. */
-static int is_by_rows(const rt_tensor *x, uint64_t axes, int ndim, const int64_t *shape) {
-    if (x->numel == 0) return 0;
+static void along_turned(const rows *r, int64_t row, int64_t n_cols, char *const *p, char *scratch) {
+    const int64_t at = row * r->item;
+    r->f->sum_along_turned(p[1], along(r, 1), p[0], along(r, 0), r->stats[0] + at, r->stats[2] + at, 0, r->out + at,
+                           r->n, n_cols, scratch);
+}
+
+static void across_turned(const rows *r, int64_t row, int64_t n_cols, char *const *p, char *scratch) {
+    r->f->sum_along_turned(p[1], along(r, 1), p[0], along(r, 0), r->stats[0], r->stats[2], 1, r->out + row * r->item,
+                           r->n, n_cols, scratch);
+}
+
+/* Whether a shape, broadcast to that of x, has 1 along the axes and the sizes of x along the others. */
+static int has_sizes_without(const rt_tensor *x, uint64_t axes, int ndim, const int64_t *shape) {
     for (int d = 0; d < x->ndim; d++) {
         const int64_t size = d < x->ndim - ndim ? 1 : shape[d - (x->ndim - ndim)];
         if (size != (axes >> d & 1 ? 1 : rt_t_shape(x)[d])) return 0;
     }
-    return 1;
+    return x->numel > 0;
+}
+
+/* The products of g and z, before they are added up; or their sums, where rows can give these: along the rows, one number
+ * for each, or across them, one for each of their elements. *summed tells which. */
+static rt_tensor *products(const rt_tensor *g, const rt_tensor *x, const rt_tensor *stats, uint64_t axes, int ndim,
+                           const int64_t *shape, int *summed) {
+    const rt_tensor *t[3] = {x, g, NULL};
+    const int64_t plane = count_without(x, axes) * rt_itemsize(x->dtype);
+    rows r = {.each = along_row, .turned = along_turned};
+    for (int i = 0; i < 3; i++) r.stats[i] = stats->data + i * plane;
+    rt_tensor *out = rt_new(x->dtype, ndim, shape);
+    if (!out) return NULL;
+    *summed = 1;
+    r.out = out->data;
+    if (has_sizes_without(x, axes, ndim, shape)) return given(out, walk(&r, t, 2, axes, 0));
+    const uint64_t others = ~axes & (((uint64_t)1 << x->ndim) - 1);
+    if (has_sizes_without(x, others, ndim, shape)) {
+        rows across = r;
+        across.each = NULL, across.turned = across_turned;
+        const int status = walk(&across, t, 2, others, 0);
+        if (status != RT_ERR_LAYOUT) return given(out, status);
+    }
+    rt_release(out);
+    *summed = 0;
+    r.writes = 1, r.turned = NULL;
+    t[2] = out = rt_new(x->dtype, x->ndim, rt_t_shape(x));
+    return out ? given(out, walk(&r, t, 3, axes, 0)) : NULL;
 }
 
 rt_tensor *rt_standardize_grad_weight(const rt_tensor *g, const rt_tensor *x, const rt_tensor *stats, uint64_t axes,
                                       int ndim, const int64_t *shape) {
-    const rt_tensor *t[3] = {x, g, NULL};
-    const int status = check_grad(t, 2, g, stats, axes);
+    const int status = check_grad(&x, 1, g, stats, axes);
     if (status != RT_OK) RT_FAIL(status);
+    if (g->dtype != x->dtype) RT_FAIL(RT_ERR_DTYPE);
     if (ndim > x->ndim) RT_FAIL(RT_ERR_BROADCAST);
-    const int by_rows = is_by_rows(x, axes, ndim, shape);
-    rt_tensor *out = by_rows ? rt_new(x->dtype, ndim, shape) : rt_new(x->dtype, x->ndim, rt_t_shape(x));
-    if (!out) return NULL;
-    rows r = {.each = along_row, .writes = !by_rows, .out = out->data};
-    const int64_t plane = count_without(x, axes) * rt_itemsize(x->dtype);
-    for (int i = 0; i < 3; i++) r.stats[i] = stats->data + i * plane;
-    t[2] = out;
-    out = given(out, walk(&r, t, by_rows ? 2 : 3, axes, 0));
-    if (by_rows || !out) return out;
+    int summed;
+    rt_tensor *out = products(g, x, stats, axes, ndim, shape, &summed);
+    if (summed || !out) return out;
     rt_tensor *sum = rt_sum_to(out, ndim, shape);
     rt_release(out);
     return sum;
