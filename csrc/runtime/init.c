@@ -84,6 +84,7 @@ static int has_avx512(void) {
     rt_fill_matvec_##which(k);            \
     rt_fill_optim_##which(k);             \
     rt_fill_random_##which(k);            \
+    rt_fill_dropout_##which(k);           \
     k->isa = #which;
 
 /* Fills k with the named instruction set, if this CPU has it. */

@@ -32,6 +32,7 @@ HOMES = (
     "rtch.searching",
     "rtch.views",
     "rtch.composed",
+    "rtch.nn.functional",
 )
 
 

@@ -13,6 +13,7 @@ from rtch.ops.define import BY_NAME, OPS
 # isort: off
 import rtch.ops.elementwise
 import rtch.ops.reductions
-import rtch.ops.structure  # noqa: F401 - the last one
+import rtch.ops.structure
+import rtch.ops.activations  # noqa: F401 - the last one
 
 __all__ = ["BY_NAME", "OPS"]

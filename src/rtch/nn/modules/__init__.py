@@ -1,9 +1,85 @@
 # SPDX-License-Identifier: MIT
 """Layers, activations and losses as modules, with PyTorch's names, parameter layouts and defaults."""
 
-from rtch.nn.modules.activation import ReLU, Tanh
+from rtch.nn.modules.activation import (
+    CELU,
+    ELU,
+    GELU,
+    GLU,
+    SELU,
+    Hardshrink,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    LogSigmoid,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Softshrink,
+    Softsign,
+    Tanh,
+    Tanhshrink,
+    Threshold,
+)
 from rtch.nn.modules.container import Sequential
+from rtch.nn.modules.distance import CosineSimilarity, PairwiseDistance
+from rtch.nn.modules.dropout import Dropout
 from rtch.nn.modules.linear import Linear
-from rtch.nn.modules.loss import MSELoss
+from rtch.nn.modules.loss import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    HingeEmbeddingLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    MarginRankingLoss,
+    MSELoss,
+    SmoothL1Loss,
+    SoftMarginLoss,
+)
 
-__all__ = ["Linear", "MSELoss", "ReLU", "Sequential", "Tanh"]
+__all__ = [
+    "CELU",
+    "ELU",
+    "GELU",
+    "GLU",
+    "SELU",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "CosineSimilarity",
+    "Dropout",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
+    "HingeEmbeddingLoss",
+    "HuberLoss",
+    "KLDivLoss",
+    "L1Loss",
+    "LeakyReLU",
+    "Linear",
+    "LogSigmoid",
+    "MSELoss",
+    "MarginRankingLoss",
+    "Mish",
+    "PReLU",
+    "PairwiseDistance",
+    "ReLU",
+    "ReLU6",
+    "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "SmoothL1Loss",
+    "SoftMarginLoss",
+    "Softplus",
+    "Softshrink",
+    "Softsign",
+    "Tanh",
+    "Tanhshrink",
+    "Threshold",
+]
