@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Self
 
 from rtch._c import lib
 from rtch.errors import ArgumentError, CheckpointDTypeError, CheckpointError, CheckpointShapeError
+from rtch.nn.hooks import Hook, Hooks, RemovableHandle, call
 from rtch.nn.parameter import Parameter
 from rtch.tensor import Tensor, replace_header
 
@@ -20,15 +21,23 @@ class IncompatibleKeys(NamedTuple):
 
 
 class Module:
-    """Base of layers and models. Subclasses set parameters and submodules in `__init__` and define `forward`."""
+    """Base of layers and models. Subclasses set parameters, buffers and submodules in `__init__` and define `forward`.
+
+    A buffer is a tensor that is part of the model's state but is not trained, such as a running mean.
+    """
 
     training: bool
-    _parameters: dict[str, Parameter]
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
     _modules: dict[str, Module]
+    _transient: set[str]  # names of the buffers that state_dict leaves out
+    _before: Hooks
+    _after: Hooks
 
     def __init__(self) -> None:
-        object.__setattr__(self, "_parameters", {})
-        object.__setattr__(self, "_modules", {})
+        for name in ("_parameters", "_buffers", "_modules", "_before", "_after"):
+            object.__setattr__(self, name, {})
+        object.__setattr__(self, "_transient", set())
         object.__setattr__(self, "training", True)
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -37,13 +46,17 @@ class Module:
                 raise ArgumentError(f"{type(self).__name__}: call super().__init__() before setting {name!r}")
             if isinstance(value, Module) and any(module is self for _, module in value.named_modules()):
                 raise ArgumentError(f"{type(self).__name__}.{name}: a module can't hold itself")
-            self.__dict__.pop(name, None)
-            if isinstance(value, Parameter):
-                self._modules.pop(name, None)
-                self._parameters[name] = value  # in its old place, if it has one
-            else:
-                self._parameters.pop(name, None)
-                self._modules[name] = value
+            own: dict[str, Any] = self._parameters if isinstance(value, Parameter) else self._modules
+            for registry in (self.__dict__, self._parameters, self._buffers, self._modules):
+                if registry is not own:
+                    registry.pop(name, None)
+            self._transient.discard(name)
+            own[name] = value  # in its old place, if it has one
+            return
+        if name in self.__dict__.get("_buffers", {}):
+            if value is not None and not isinstance(value, Tensor):
+                raise ArgumentError(f"{type(self).__name__}.{name}: a Tensor is needed here; got {value!r:.60}")
+            self._buffers[name] = value
             return
         for registry in (self.__dict__.get("_parameters", {}), self.__dict__.get("_modules", {})):
             if name in registry:
@@ -51,34 +64,133 @@ class Module:
                     raise ArgumentError(
                         f"{type(self).__name__}.{name}: a Parameter or Module is needed here; got {value!r:.60}"
                     )
+                if registry is self._parameters:
+                    registry[name] = None
+                    return
                 del registry[name]
         object.__setattr__(self, name, value)
 
     def __getattr__(self, name: str) -> Any:
-        for registry in ("_parameters", "_modules"):
+        for registry in ("_parameters", "_buffers", "_modules"):
             found = self.__dict__.get(registry, {})
             if name in found:
                 return found[name]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __delattr__(self, name: str) -> None:
-        for registry in (self._parameters, self._modules):
+        for registry in (self._parameters, self._buffers, self._modules):
             if name in registry:
                 del registry[name]
+                self._transient.discard(name)
                 return
         object.__delattr__(self, name)
+
+    def _check_name(self, what: str, name: Any) -> None:
+        """Refuse a name that would not be an attribute or that something else has."""
+        if "_parameters" not in self.__dict__:
+            raise ArgumentError(f"{type(self).__name__}: call super().__init__() before {what}")
+        registries = {"add_module": self._modules, "register_buffer": self._buffers}
+        own: Mapping[str, Any] = registries.get(what, self._parameters)  # type: ignore[assignment]
+        taken = isinstance(name, str) and hasattr(self, name) and name not in own
+        if not isinstance(name, str) or not name or "." in name or taken:
+            raise ArgumentError(
+                f"{type(self).__name__}.{what}: a name without dots that is not taken is needed; got {name!r}",
+                argument=name,
+            )
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Add a parameter; None keeps the name for one that may come.
+
+        Raises:
+            ArgumentError: the name is empty, has a dot or is taken, or param is no Parameter.
+        """
+        self._check_name("register_parameter", name)
+        if param is not None and not isinstance(param, Parameter):
+            raise ArgumentError(
+                f"{type(self).__name__}.register_parameter: a Parameter is needed; got {param!r:.60}", argument=param
+            )
+        self._parameters[name] = param
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a buffer; None keeps the name for one that may come.
+
+        Args:
+            name: of the attribute.
+            tensor: its value.
+            persistent: whether it stands in `state_dict`.
+
+        Raises:
+            ArgumentError: the name is empty, has a dot or is taken, or tensor is no Tensor.
+        """
+        self._check_name("register_buffer", name)
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise ArgumentError(
+                f"{type(self).__name__}.register_buffer: a Tensor is needed; got {tensor!r:.60}", argument=tensor
+            )
+        self._buffers[name] = tensor
+        (self._transient.discard if persistent else self._transient.add)(name)
+
+    def add_module(self, name: str, module: Module) -> None:
+        """Add a submodule under a name, as setting the attribute does.
+
+        Raises:
+            ArgumentError: the name is empty, has a dot or is taken, or module is no Module.
+        """
+        self._check_name("add_module", name)
+        if not isinstance(module, Module):
+            raise ArgumentError(
+                f"{type(self).__name__}.add_module: a Module is needed; got {module!r:.60}", argument=module
+            )
+        setattr(self, name, module)
+
+    register_module = add_module
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, args)`` before every forward; what it gives, unless None, takes the place of args.
+
+        Args:
+            hook: the function; with_kwargs, it is called as ``hook(module, args, kwargs)`` and gives both.
+            prepend: call it before the hooks that are there.
+            with_kwargs: hand it the keyword arguments too.
+        """
+        return RemovableHandle(self._before, Hook(hook, with_kwargs), prepend)
+
+    def register_forward_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
+    ) -> RemovableHandle:
+        """Call ``hook(module, args, output)`` after every forward; what it gives, unless None, takes output's place.
+
+        Args:
+            hook: the function; with_kwargs, it is called as ``hook(module, args, kwargs, output)``.
+            prepend: call it before the hooks that are there.
+            with_kwargs: hand it the keyword arguments too.
+            always_call: call it, with output None, also where forward raised.
+        """
+        return RemovableHandle(self._after, Hook(hook, with_kwargs, always_call), prepend)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; a subclass defines it."""
         raise NotImplementedError(f"{type(self).__name__} does not define forward")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run `forward`."""
+        """Run `forward`, and the hooks around it."""
+        if self._before or self._after:
+            return call(self, self._before, self._after, args, kwargs)
         return self.forward(*args, **kwargs)
 
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """Direct submodules with their names, each once."""
+        seen: set[int] = set()
+        for name, module in self._modules.items():
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield name, module
+
     def children(self) -> Iterator[Module]:
-        """Direct submodules."""
-        yield from self._modules.values()
+        """Direct submodules, each once."""
+        return (module for _, module in self.named_children())
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module and all below it, each once, with dotted names."""
@@ -93,27 +205,99 @@ class Module:
             below = [(f"{name}.{key}" if name else key, child) for key, child in module._modules.items()]
             stack.extend(reversed(below))
 
-    def _named_places(self) -> Iterator[tuple[str, Parameter]]:
-        """Every place of a parameter with its dotted name, as PyTorch's state dictionaries count them: what is shared,
-        parameter or module, comes under each of its names."""
-        stack: list[tuple[str, Module]] = [("", self)]
+    def modules(self) -> Iterator[Module]:
+        """This module and all below it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def _places(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Module]]:
+        """Every place of a module with the start of its names, as PyTorch's state dictionaries count them: a shared
+        module comes at each of its places."""
+        stack: list[tuple[str, Module]] = [(prefix and f"{prefix}.", self)]
         while stack:
-            prefix, module = stack.pop()
-            for name, parameter in module._parameters.items():
-                yield prefix + name, parameter
-            stack.extend((f"{prefix}{key}.", child) for key, child in reversed(module._modules.items()))
+            start, module = stack.pop()
+            yield start, module
+            if recurse:
+                stack.extend((f"{start}{key}.", child) for key, child in reversed(module._modules.items()))
 
-    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """All parameters with dotted names; one that is shared comes once, under its first name."""
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        """All parameters with dotted names.
+
+        Args:
+            prefix: what the names start with.
+            recurse: those of submodules too.
+            remove_duplicate: one that is shared comes once, under its first name.
+        """
         seen: set[int] = set()
-        for name, parameter in self._named_places():
-            if id(parameter) not in seen:
-                seen.add(id(parameter))
-                yield name, parameter
+        for start, module in self._places(prefix, recurse):
+            for name, parameter in module._parameters.items():
+                if parameter is not None and not (remove_duplicate and id(parameter) in seen):
+                    seen.add(id(parameter))
+                    yield start + name, parameter
 
-    def parameters(self) -> Iterator[Parameter]:
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """All parameters, each once."""
-        return (parameter for _, parameter in self.named_parameters())
+        return (parameter for _, parameter in self.named_parameters("", recurse))
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """All buffers with dotted names, persistent or not; the arguments are those of `named_parameters`."""
+        seen: set[int] = set()
+        for start, module in self._places(prefix, recurse):
+            for name, buffer in module._buffers.items():
+                if buffer is not None and not (remove_duplicate and id(buffer) in seen):
+                    seen.add(id(buffer))
+                    yield start + name, buffer
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """All buffers, each once."""
+        return (buffer for _, buffer in self.named_buffers("", recurse))
+
+    def _at(self, target: str) -> Module | None:
+        """The module with a dotted name, or None."""
+        module: Module | None = self
+        for name in target.split(".") if target else ():
+            module = module._modules.get(name) if module is not None else None
+        return module
+
+    def get_submodule(self, target: str) -> Module:
+        """The module with a dotted name; "" is this one.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        found = self._at(target)
+        if found is None:
+            raise AttributeError(f"{type(self).__name__}: no submodule {target!r}")
+        return found
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter with a dotted name.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        path, _, name = target.rpartition(".")
+        owner = self._at(path)
+        found = owner._parameters.get(name) if owner is not None else None
+        if found is None:
+            raise AttributeError(f"{type(self).__name__}: no parameter {target!r}")
+        return found
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer with a dotted name.
+
+        Raises:
+            AttributeError: there is none.
+        """
+        path, _, name = target.rpartition(".")
+        owner = self._at(path)
+        found = owner._buffers.get(name) if owner is not None else None
+        if found is None:
+            raise AttributeError(f"{type(self).__name__}: no buffer {target!r}")
+        return found
 
     def apply(self, function: Callable[[Module], None]) -> Self:
         """Call a function on every module once, children in their order before their parent."""
@@ -139,13 +323,27 @@ class Module:
         """Set evaluation mode on every module."""
         return self.train(False)
 
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Let every parameter collect a gradient, or freeze all."""
+        for parameter in self.parameters():
+            parameter.requires_grad_(requires_grad)
+        return self
+
     def zero_grad(self) -> None:
         """Drop the gradient of every parameter."""
         for parameter in self.parameters():
             parameter.grad = None
 
+    def float(self) -> Self:
+        """Cast to float32, as `to` does."""
+        return self.to("float32")
+
+    def double(self) -> Self:
+        """Cast to float64, as `to` does."""
+        return self.to("float64")
+
     def to(self, dtype: Any) -> Self:
-        """Cast every parameter and its gradient to a floating dtype, in place of its value."""
+        """Cast every parameter, its gradient and every floating buffer to a floating dtype, in place of its value."""
         from rtch.dtypes import as_dtype
         from rtch.errors import DTypeError
 
@@ -157,14 +355,28 @@ class Module:
             _set_value(parameter, parameter.detach().astype(made))
             if gradient is not None:
                 parameter.grad = gradient.detach().astype(made)
+        for buffer in self.buffers():
+            if buffer.dtype.is_floating:
+                _set_value(buffer, buffer.detach().astype(made))
         return self
 
+    def _named_state(self) -> Iterator[tuple[str, Tensor]]:
+        """What state dictionaries hold, by name: the parameters and persistent buffers of every place of a module."""
+        for start, module in self._places():
+            for name, parameter in module._parameters.items():
+                if parameter is not None:
+                    yield start + name, parameter
+            for name, buffer in module._buffers.items():
+                if buffer is not None and name not in module._transient:
+                    yield start + name, buffer
+
     def state_dict(self) -> dict[str, Tensor]:
-        """The value of every parameter by dotted name; training on does not change what was returned."""
-        return {name: parameter.detach() for name, parameter in self._named_places()}
+        """The value of every parameter and persistent buffer by dotted name; training on does not change what was
+        returned."""
+        return {name: value.detach() for name, value in self._named_state()}
 
     def load_state_dict(self, state_dict: Mapping[str, Tensor], strict: bool = True) -> IncompatibleKeys:
-        """Give every parameter the value of its name. All is checked before anything is set.
+        """Give every parameter and persistent buffer the value of its name. All is checked before anything is set.
 
         Args:
             state_dict: what `state_dict` gives.
@@ -175,7 +387,7 @@ class Module:
             CheckpointShapeError: a shape differs.
             CheckpointDTypeError: a dtype differs.
         """
-        own = dict(self._named_places())
+        own = dict(self._named_state())
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]
         if strict and (missing or unexpected):
@@ -185,7 +397,7 @@ class Module:
                 if names
             ]
             raise CheckpointError(f"load_state_dict: {'; '.join(parts)}", missing=missing, unexpected=unexpected)
-        for name, parameter in own.items():
+        for name, target in own.items():
             if name not in state_dict:
                 continue
             value = state_dict[name]
@@ -194,21 +406,21 @@ class Module:
                     f"load_state_dict: {name} must be a Tensor of rtch; got {type(value).__name__}, use rtch.asarray",
                     name=name,
                 )
-            if value.shape != parameter.shape:
+            if value.shape != target.shape:
                 raise CheckpointShapeError(
-                    f"load_state_dict: {name} has shape {list(parameter.shape)}; got {list(value.shape)}",
+                    f"load_state_dict: {name} has shape {list(target.shape)}; got {list(value.shape)}",
                     name=name,
                     shape=value.shape,
                 )
-            if value.dtype is not parameter.dtype:
+            if value.dtype is not target.dtype:
                 raise CheckpointDTypeError(
-                    f"load_state_dict: {name} is {parameter.dtype.name}; got {value.dtype.name}",
+                    f"load_state_dict: {name} is {target.dtype.name}; got {value.dtype.name}",
                     name=name,
                     dtype=value.dtype,
                 )
-        for name, parameter in own.items():
+        for name, target in own.items():
             if name in state_dict:
-                _set_value(parameter, state_dict[name])
+                _set_value(target, state_dict[name])
         return IncompatibleKeys(missing, unexpected)
 
     def extra_repr(self) -> str:
@@ -216,7 +428,7 @@ class Module:
         return ""
 
     def __repr__(self) -> str:
-        n = sum(parameter.size for parameter in self._parameters.values())
+        n = sum(parameter.size for parameter in self.parameters(recurse=False))
         inside = self.extra_repr() + (
             f", {n:,} parameters" if n and self.extra_repr() else f"{n:,} parameters" if n else ""
         )
@@ -227,8 +439,8 @@ class Module:
         return f"{type(self).__name__}(  # {total:,} parameters\n" + "\n".join(lines) + "\n)"
 
 
-def _set_value(parameter: Tensor, value: Tensor) -> None:
-    """Give the parameter a new value; memory is shared until one of the two is written to."""
-    replace_header(parameter, lib.rt_retain(value._h))
-    if parameter._node is not None:
-        parameter._node.dtype = value.dtype.code
+def _set_value(t: Tensor, value: Tensor) -> None:
+    """Give a parameter or buffer a new value; memory is shared until one of the two is written to."""
+    replace_header(t, lib.rt_retain(value._h))
+    if t._node is not None:
+        t._node.dtype = value.dtype.code

@@ -26,9 +26,10 @@ from rtch.nn.modules.activation import (
     Tanhshrink,
     Threshold,
 )
-from rtch.nn.modules.container import Sequential
+from rtch.nn.modules.container import ModuleDict, ModuleList, Sequential
 from rtch.nn.modules.distance import CosineSimilarity, PairwiseDistance
 from rtch.nn.modules.dropout import Dropout
+from rtch.nn.modules.flatten import Flatten, Identity, Unflatten
 from rtch.nn.modules.linear import Linear
 from rtch.nn.modules.loss import (
     BCELoss,
@@ -42,6 +43,7 @@ from rtch.nn.modules.loss import (
     SmoothL1Loss,
     SoftMarginLoss,
 )
+from rtch.nn.modules.parameters import ParameterDict, ParameterList
 
 __all__ = [
     "CELU",
@@ -53,12 +55,14 @@ __all__ = [
     "BCEWithLogitsLoss",
     "CosineSimilarity",
     "Dropout",
+    "Flatten",
     "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
     "HingeEmbeddingLoss",
     "HuberLoss",
+    "Identity",
     "KLDivLoss",
     "L1Loss",
     "LeakyReLU",
@@ -67,8 +71,12 @@ __all__ = [
     "MSELoss",
     "MarginRankingLoss",
     "Mish",
+    "ModuleDict",
+    "ModuleList",
     "PReLU",
     "PairwiseDistance",
+    "ParameterDict",
+    "ParameterList",
     "ReLU",
     "ReLU6",
     "Sequential",
@@ -82,4 +90,5 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Unflatten",
 ]
