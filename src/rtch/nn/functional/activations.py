@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rtch.composed import clip
 from rtch.errors import ArgumentError, BroadcastError, DTypeError
 from rtch.functions import abs as absolute
 from rtch.functions import copysign, expm1, sigmoid, tanh
@@ -15,7 +16,6 @@ from rtch.functions import gelu as gelu_exact
 from rtch.functions import gelu_tanh as gelu_by_tanh
 from rtch.functions import leaky_relu as leaky
 from rtch.functions import softplus as softplus_1
-from rtch.ops.row import F
 from rtch.tensor import Tensor, normalize_axis, where
 
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
@@ -79,7 +79,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tens
     low, high = need_number("hardtanh", "min_val", min_val), need_number("hardtanh", "max_val", max_val)
     if low > high:
         raise ArgumentError(f"hardtanh: min_val must not be above max_val; got {low:g} and {high:g}", argument=min_val)
-    return where((input <= low) | (input >= high), F.clip(input.detach(), low, high), input)
+    return where((input <= low) | (input >= high), clip(input.detach(), low, high), input)
 
 
 def relu6(input: Tensor) -> Tensor:

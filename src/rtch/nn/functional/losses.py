@@ -7,12 +7,12 @@ gives (N, N)).
 
 from __future__ import annotations
 
+from rtch.composed import clip
 from rtch.errors import ArgumentError, BroadcastError
 from rtch.functions import abs as absolute
 from rtch.functions import binary_cross_entropy as cross_entropy_of_two
 from rtch.functions import exp, log, softplus
 from rtch.nn.functional.activations import need_floating, need_number
-from rtch.ops.row import F
 from rtch.tensor import Tensor, where
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -215,7 +215,7 @@ def soft_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> 
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean") -> Tensor:
     """Input where the target is 1, ``max(0, margin - input)`` where it is -1. Errors as in `mse_loss`."""
     _check("hinge_embedding_loss", reduction, input, target)
-    distance = F.clip(need_number("hinge_embedding_loss", "margin", margin) - input, min=0)
+    distance = clip(need_number("hinge_embedding_loss", "margin", margin) - input, min=0)
     return reduced(where(target == -1, 0, input) + where(target == 1, 0, distance), reduction)
 
 
@@ -225,4 +225,4 @@ def margin_ranking_loss(
     """``max(0, -target * (input1 - input2) + margin)``. Errors as in `mse_loss`, for all three."""
     _check("margin_ranking_loss", reduction, input1, target, input2=input2)
     lead = -target * (input1 - input2) + need_number("margin_ranking_loss", "margin", margin)
-    return reduced(F.clip(lead, min=0), reduction)
+    return reduced(clip(lead, min=0), reduction)
