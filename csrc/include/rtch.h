@@ -244,6 +244,8 @@ rt_tensor *rt_random_normal_between(int dtype, int ndim, const int64_t *shape, u
    upper word, drawn again with counter (offset + i, r 2^32), r = 1, 2, ..., where the lower word is below 2^64 mod n. */
 rt_tensor *rt_random_integers(int dtype, int ndim, const int64_t *shape, uint64_t seed, uint64_t offset, uint64_t low,
                               uint64_t n);
+/* x * scale where the random word of an element's position is `least` or more, else 0; kernels/dropout.c. */
+rt_tensor *rt_dropout(const rt_tensor *x, uint32_t least, double scale, uint64_t seed, uint64_t offset);
 rt_tensor *rt_random_permutation(int64_t n, uint64_t seed, uint64_t offset);
 uint64_t rt_random_bits(uint64_t seed, uint64_t counter, uint64_t attempt);
 

@@ -11,12 +11,15 @@
 
 #include "math/asin.h"
 #include "math/atan.h"
+#include "math/erf.h"
 #include "math/hyperbolic.h"
 #include "math/hypot.h"
 #include "math/logaddexp.h"
 #include "math/pow.h"
 #include "math/remainder.h"
 #include "math/rounding.h"
+#include "math/rsqrt.h"
+#include "math/sigmoid.h"
 #include "math/sincos.h"
 #include "math/tan.h"
 #include "order.h"
@@ -54,6 +57,14 @@
 #define BODY_ceil(a) V_NAME(v_ceil)(a)
 #define BODY_trunc(a) V_NAME(v_trunc)(a)
 #define BODY_round(a) V_NAME(v_round)(a)
+#define BODY_rsqrt(a) V_NAME(v_rsqrt)(a)
+#define BODY_exp2(a) V_NAME(v_exp2)(a)
+#define BODY_erf(a) V_NAME(v_erf)(a)
+#define BODY_sigmoid(a) V_NAME(v_sigmoid)(a)
+#define BODY_softplus(a) V_NAME(v_logaddexp)(a, V_SPLAT(0))
+#define BODY_gelu(a) V_NAME(v_gelu)(a)
+#define BODY_gelu_tanh(a) V_NAME(v_gelu_tanh)(a)
+#define BODY_silu(a) V_NAME(v_silu)(a)
 #define BODY_bitwise_invert(a) V_INVERT(a)
 #define BODY_logical_not(a) ((a) ^ 1)
 
@@ -78,6 +89,16 @@
 #define BODY_floor_divide(a, b) V_NAME(v_floor_divide)(a, b)
 #define BODY_maximum(a, b) V_NAME(v_maximum)(a, b)
 #define BODY_minimum(a, b) V_NAME(v_minimum)(a, b)
+#define BODY_leaky_relu(a, b) V_SELECT((a) > V_SPLAT(0), a, (a) * (b))
+#define BODY_leaky_relu_slope(a, b) V_SELECT((a) > V_SPLAT(0), V_SPLAT(1), b)
+#define BODY_relu_grad(a, b) V_SELECT((b) <= V_SPLAT(0), V_SPLAT(0), a)
+#define BODY_sigmoid_grad(a, b) ((a) * (V_SPLAT(1) - (b)) * (b))
+#define BODY_binary_cross_entropy(a, b)                                         \
+    (((b) - V_SPLAT(1)) * V_NAME(v_max)(V_SPLAT(-100), V_NAME(v_log1p)(-(a))) - \
+     (b) * V_NAME(v_max)(V_SPLAT(-100), V_NAME(v_log)(a)))
+#define BODY_gelu_grad(a, b) V_NAME(v_gelu_grad)(a, b)
+#define BODY_gelu_tanh_grad(a, b) V_NAME(v_gelu_tanh_grad)(a, b)
+#define BODY_silu_grad(a, b) V_NAME(v_silu_grad)(a, b)
 #define BODY_bitwise_and(a, b) ((a) & (b))
 #define BODY_bitwise_or(a, b) ((a) | (b))
 #define BODY_bitwise_xor(a, b) ((a) ^ (b))

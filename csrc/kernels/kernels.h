@@ -209,6 +209,9 @@ typedef struct rt_kernels {
     void (*uniform)(double *out, int64_t n, uint64_t seed, uint64_t offset);
     void (*normal)(double *out, int64_t n, uint64_t seed, uint64_t offset);
     void (*normal_between)(double *out, int64_t n, uint64_t seed, uint64_t offset, double low, double width);
+    /* x[i] * scale or 0, by the words of the stream from a counter on: kernels/dropout.c. */
+    void (*dropout[RT_N_DTYPES])(const char *x, char *out, int64_t n, uint32_t least, double scale, uint64_t seed,
+                                 uint64_t counter);
 } rt_kernels;
 
 #define RT_DECLARE_FILL(isa)                               \
@@ -224,6 +227,7 @@ typedef struct rt_kernels {
     void rt_fill_convolution_##isa(rt_kernels *k);         \
     void rt_fill_pooling_##isa(rt_kernels *k);             \
     void rt_fill_copy_##isa(rt_kernels *k);                \
+    void rt_fill_dropout_##isa(rt_kernels *k);             \
     void rt_fill_move_##isa(rt_kernels *k);                \
     void rt_fill_optim_##isa(rt_kernels *k);               \
     void rt_fill_rows_##isa(rt_kernels *k);                \

@@ -231,6 +231,12 @@ static int digest_op(uint64_t *h, int op, int dtype) {
             ok = x && on_layouts(h, gram, op, x);
             if (x) rt_release(x);
         }
+    } else if (op == RT_OP_DROPOUT && rt_k.dropout[dtype]) {
+        rt_tensor *x = input(dtype, 61, 131, 1), *turned = x ? rt_transpose(x) : NULL;
+        ok = turned && absorb(h, rt_dropout(x, 1u << 31, 2, 12345, (1ULL << 32) - 70)) &&
+             absorb(h, rt_dropout(turned, 1u << 30, 4.0 / 3, 54321, 5));
+        if (x) rt_release(x);
+        if (turned) rt_release(turned);
     } else if (op == RT_OP_WHERE) {
         rt_tensor *c = input(RT_BOOL, 61, 131, 1), *x = input(dtype, 61, 131, 2), *y = x ? reversed(x) : NULL;
         const int64_t first[8] = {0, 0, 1, 61, 1, 5, 0, 0};

@@ -88,6 +88,7 @@ static int has_avx512(void) {
     rt_fill_optim_##which(k);             \
     rt_fill_rows_##which(k);              \
     rt_fill_random_##which(k);            \
+    rt_fill_dropout_##which(k);           \
     k->isa = #which;
 
 /* Fills k with the named instruction set, if this CPU has it. */

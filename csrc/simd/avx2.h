@@ -13,6 +13,7 @@
 #define v_min_f32(a, b) ((vf32)_mm256_min_ps((__m256)(a), (__m256)(b)))
 #define v_min_f64(a, b) ((vf64)_mm256_min_pd((__m256d)(a), (__m256d)(b)))
 #define v_any_i32(mask) (!_mm256_testz_si256((__m256i)(mask), (__m256i)(mask)))
+#define v_product_u64(a, b) ((vu64)_mm256_mul_epu32((__m256i)(a), (__m256i)(b)))
 #define v_any_i64(mask) (!_mm256_testz_si256((__m256i)(mask), (__m256i)(mask)))
 #define v_max_f32(a, b) ((vf32)_mm256_max_ps((__m256)(a), (__m256)(b)))
 #define v_max_f64(a, b) ((vf64)_mm256_max_pd((__m256d)(a), (__m256d)(b)))

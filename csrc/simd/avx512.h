@@ -13,6 +13,7 @@
 #define v_min_f32(a, b) ((vf32)_mm512_min_ps((__m512)(a), (__m512)(b)))
 #define v_min_f64(a, b) ((vf64)_mm512_min_pd((__m512d)(a), (__m512d)(b)))
 #define v_any_i32(mask) (_mm512_test_epi32_mask((__m512i)(mask), (__m512i)(mask)) != 0)
+#define v_product_u64(a, b) ((vu64)_mm512_mul_epu32((__m512i)(a), (__m512i)(b)))
 #define v_any_i64(mask) (_mm512_test_epi64_mask((__m512i)(mask), (__m512i)(mask)) != 0)
 #define v_max_f32(a, b) ((vf32)_mm512_max_ps((__m512)(a), (__m512)(b)))
 #define v_max_f64(a, b) ((vf64)_mm512_max_pd((__m512d)(a), (__m512d)(b)))

@@ -33,6 +33,7 @@ static inline v_baseline_f64 v_fma_f64(v_baseline_f64 a, v_baseline_f64 b, v_bas
 #define v_min_f32(a, b) v_select_f32((a) < (b), a, b)
 #define v_min_f64(a, b) v_select_f64((a) < (b), a, b)
 #define v_any_i32(mask) v_any_i64((vi64)(mask))
+#define v_product_u64(a, b) (((a) & 0xffffffff) * ((b) & 0xffffffff))
 #define v_any_i64(mask) ((((vi64)(mask))[0] | ((vi64)(mask))[1]) != 0)
 #define v_max_f32(a, b) v_select_f32((a) > (b), a, b)
 #define v_max_f64(a, b) v_select_f64((a) > (b), a, b)

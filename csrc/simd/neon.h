@@ -13,6 +13,7 @@
 #define v_min_f32(a, b) v_select_f32((a) < (b), a, b)
 #define v_min_f64(a, b) v_select_f64((a) < (b), a, b)
 #define v_any_i32(mask) (vmaxvq_u32((uint32x4_t)(mask)) != 0)
+#define v_product_u64(a, b) ((vu64)vmull_u32(vmovn_u64((uint64x2_t)(a)), vmovn_u64((uint64x2_t)(b))))
 #define v_any_i64(mask) (vmaxvq_u32((uint32x4_t)(mask)) != 0)
 #define v_max_f32(a, b) v_select_f32((a) > (b), a, b)
 #define v_max_f64(a, b) v_select_f64((a) > (b), a, b)

@@ -16,6 +16,7 @@
  *   v_low_f64 v_high_f64   the lower or upper half of a vector of float32 as float64
  *   v_narrow_f32           two vectors of float64, rounded to one of float32
  *   v_low_words            the lower 32 bits of every lane of two vectors of float64, in any order
+ *   v_product_u64          the products of the lower 32 bits of every lane
  *   RT_MR RT_NV            rows and vectors of the matmul tile
  *
  * A kernel object is compiled once per instruction set with its own flags, so everything here is static
@@ -113,7 +114,13 @@ static inline vi32 v_is_close_call(vf64 a, vf64 b) {
         return v_narrow_f32(f(v_low_f64(x)), f(v_high_f64(x))); \
     }
 
-/* The same where f is within 2^-43. A vector with a close call, or with a lane of the mask `special` of x, is left to
+/* The same of two arguments. */
+#define V_DEFINE_PAIR_BY_HALVES(name, f)                                                     \
+    static inline vf32 name(vf32 x, vf32 y) {                                                \
+        return v_narrow_f32(f(v_low_f64(x), v_low_f64(y)), f(v_high_f64(x), v_high_f64(y))); \
+    }
+
+/* V_DEFINE_BY_HALVES where f is within 2^-43. A vector with a close call, or with a lane of the mask `special` of x, is left to
  * rare(x). */
 #define V_DEFINE_BY_HALVES_OR_RARE(name, f, special, rare)                                       \
     static inline vf32 name(vf32 x) {                                                            \

@@ -26,6 +26,7 @@ __all__ = [
     "atan",
     "atan2",
     "atanh",
+    "binary_cross_entropy",
     "bitwise_and",
     "bitwise_invert",
     "bitwise_left_shift",
@@ -42,16 +43,24 @@ __all__ = [
     "cumulative_sum",
     "divide",
     "equal",
+    "erf",
     "exp",
+    "exp2",
     "expm1",
     "floor",
     "floor_divide",
+    "gelu",
+    "gelu_grad",
+    "gelu_tanh",
+    "gelu_tanh_grad",
     "greater",
     "greater_equal",
     "hypot",
     "isfinite",
     "isinf",
     "isnan",
+    "leaky_relu",
+    "leaky_relu_slope",
     "less",
     "less_equal",
     "log",
@@ -77,12 +86,19 @@ __all__ = [
     "prod",
     "reciprocal",
     "relu",
+    "relu_grad",
     "remainder",
     "round",
+    "rsqrt",
+    "sigmoid",
+    "sigmoid_grad",
     "sign",
     "signbit",
+    "silu",
+    "silu_grad",
     "sin",
     "sinh",
+    "softplus",
     "sqrt",
     "square",
     "std",
@@ -177,6 +193,22 @@ ARGMAX = BY_NAME["argmax"]
 ARGMIN = BY_NAME["argmin"]
 CUMULATIVE_SUM = BY_NAME["cumulative_sum"]
 CUMULATIVE_PROD = BY_NAME["cumulative_prod"]
+RSQRT = BY_NAME["rsqrt"]
+EXP2 = BY_NAME["exp2"]
+ERF = BY_NAME["erf"]
+SIGMOID = BY_NAME["sigmoid"]
+SOFTPLUS = BY_NAME["softplus"]
+GELU = BY_NAME["gelu"]
+GELU_TANH = BY_NAME["gelu_tanh"]
+SILU = BY_NAME["silu"]
+LEAKY_RELU = BY_NAME["leaky_relu"]
+LEAKY_RELU_SLOPE = BY_NAME["leaky_relu_slope"]
+RELU_GRAD = BY_NAME["relu_grad"]
+SIGMOID_GRAD = BY_NAME["sigmoid_grad"]
+GELU_GRAD = BY_NAME["gelu_grad"]
+GELU_TANH_GRAD = BY_NAME["gelu_tanh_grad"]
+SILU_GRAD = BY_NAME["silu_grad"]
+BINARY_CROSS_ENTROPY = BY_NAME["binary_cross_entropy"]
 
 
 def positive(x: Operand, /) -> Tensor:
@@ -1327,6 +1359,232 @@ def cumulative_prod(
         DTypeError: a dtype that the op does not take.
     """
     return scan(CUMULATIVE_PROD, x, axis, dtype, include_initial)
+
+
+def rsqrt(x: Operand, /) -> Tensor:
+    """1 / sqrt(x); infinite at 0, NaN below.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(RSQRT, x)
+
+
+def exp2(x: Operand, /) -> Tensor:
+    """2 to the power x.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(EXP2, x)
+
+
+def erf(x: Operand, /) -> Tensor:
+    """The error function.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(ERF, x)
+
+
+def sigmoid(x: Operand, /) -> Tensor:
+    """1 / (1 + exp(-x)).
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(SIGMOID, x)
+
+
+def softplus(x: Operand, /) -> Tensor:
+    """log(1 + exp(x)) without overflow on the way.
+
+    float32 is correctly rounded; float64 is within 1 ULP.
+
+    Shape: (*) to (*).
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(SOFTPLUS, x)
+
+
+def gelu(x: Operand, /) -> Tensor:
+    """x times the normal distribution function, (1 + erf(x / sqrt(2))) / 2.
+
+    float32 is within 0.501 ULP, float64 within 2. At infinities the limit.
+
+    Shape: (*) to (*).
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(GELU, x)
+
+
+def gelu_tanh(x: Operand, /) -> Tensor:
+    """gelu by its approximation, x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2.
+
+    float32 is within 0.501 ULP, float64 within 2. At infinities the limit.
+
+    Shape: (*) to (*).
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(GELU_TANH, x)
+
+
+def silu(x: Operand, /) -> Tensor:
+    """x sigmoid(x).
+
+    float32 is within 0.501 ULP, float64 within 2. At infinities the limit.
+
+    Shape: (*) to (*).
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(SILU, x)
+
+
+def leaky_relu(x: Operand, y: Operand, /) -> Tensor:
+    """x where it is above 0, else x y.
+
+    The gradient at 0 is that of the left side, as in PyTorch.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(LEAKY_RELU, x, y)
+
+
+def leaky_relu_slope(x: Operand, y: Operand, /) -> Tensor:
+    """1 where x is above 0, else y: the derivative of leaky_relu.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(LEAKY_RELU_SLOPE, x, y)
+
+
+def relu_grad(x: Operand, y: Operand, /) -> Tensor:
+    """x where y is not 0 or below, else 0: relu's gradient from its result y.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(RELU_GRAD, x, y)
+
+
+def sigmoid_grad(x: Operand, y: Operand, /) -> Tensor:
+    """x (1 - y) y: sigmoid's gradient from its result y.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(SIGMOID_GRAD, x, y)
+
+
+def gelu_grad(x: Operand, y: Operand, /) -> Tensor:
+    """x times the derivative of gelu at y.
+
+    Within some units in the last place of x. At infinities the limit.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(GELU_GRAD, x, y)
+
+
+def gelu_tanh_grad(x: Operand, y: Operand, /) -> Tensor:
+    """x times the derivative of gelu_tanh at y.
+
+    Within some units in the last place of x. At infinities the limit.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(GELU_TANH_GRAD, x, y)
+
+
+def silu_grad(x: Operand, y: Operand, /) -> Tensor:
+    """x times the derivative of silu at y.
+
+    Within some units in the last place of x. At infinities the limit.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(SILU_GRAD, x, y)
+
+
+def binary_cross_entropy(x: Operand, y: Operand, /) -> Tensor:
+    """-(y log(x) + (1 - y) log(1 - x)) of probabilities x; the logarithms are no lower than -100.
+
+    As written, each step rounded. The gradient is that of PyTorch, (x - y) / max(x (1 - x), 1e-12).
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(BINARY_CROSS_ENTROPY, x, y)
 
 
 for _name in __all__:

@@ -142,6 +142,22 @@ _ARGMAX = BY_NAME["argmax"]
 _ARGMIN = BY_NAME["argmin"]
 _CUMULATIVE_SUM = BY_NAME["cumulative_sum"]
 _CUMULATIVE_PROD = BY_NAME["cumulative_prod"]
+_RSQRT = BY_NAME["rsqrt"]
+_EXP2 = BY_NAME["exp2"]
+_ERF = BY_NAME["erf"]
+_SIGMOID = BY_NAME["sigmoid"]
+_SOFTPLUS = BY_NAME["softplus"]
+_GELU = BY_NAME["gelu"]
+_GELU_TANH = BY_NAME["gelu_tanh"]
+_SILU = BY_NAME["silu"]
+_LEAKY_RELU = BY_NAME["leaky_relu"]
+_LEAKY_RELU_SLOPE = BY_NAME["leaky_relu_slope"]
+_RELU_GRAD = BY_NAME["relu_grad"]
+_SIGMOID_GRAD = BY_NAME["sigmoid_grad"]
+_GELU_GRAD = BY_NAME["gelu_grad"]
+_GELU_TANH_GRAD = BY_NAME["gelu_tanh_grad"]
+_SILU_GRAD = BY_NAME["silu_grad"]
+_BINARY_CROSS_ENTROPY = BY_NAME["binary_cross_entropy"]
 # end generated ops
 
 
@@ -1536,6 +1552,10 @@ class Tensor:
     def lerp(self, /, end: Tensor, weight: Tensor | float) -> Tensor:
         """See `rtch.lerp`."""
         return F.lerp(self, end, weight)  # type: ignore[no-any-return]
+
+    def sigmoid(self) -> Tensor:
+        """See `rtch.sigmoid`."""
+        return unary(_SIGMOID, self)
 
     # end generated
 

@@ -31,6 +31,7 @@ INNER = {  # what nn.functional and gradients are made of
     *("convolution", "convolution_transpose", "convolution_weight", "embedding", "embedding_grad"),
     *("max_pool_index", "pool_gather", "pool_scatter", "average_pool", "average_pool_grad"),
 }
+FUNCTIONAL = {"dropout"}  # found in rtch.nn.functional
 BUILT = {"expand_dims", "flip", "squeeze", "stack"}  # made of other ops
 EXTENSIONS = {op.name for op in OPS if op.name.startswith(("fft_", "linalg_"))}  # what rtch.fft and rtch.linalg run
 STRUCTURE = {op.name for op in OPS if op.kind is Kind.STRUCTURE} - EXTENSIONS
@@ -53,13 +54,15 @@ def test_exports_are_the_table() -> None:
     """`rtch` exports every row, save those that are written as indexing or are parts of others; so does the stub."""
     exported = set(dir(rtch))
     ops = {name for name in exported if name in BY_NAME or name in BUILT}
-    assert ops == GENERATED | STRUCTURE - CALLED - INNER | BUILT
+    assert ops == GENERATED | STRUCTURE - CALLED - INNER - FUNCTIONAL | BUILT
     assert exported == stub_names()
     for name in exported:
         assert hasattr(rtch, name)
-    for name in STRUCTURE - CALLED - INNER | BUILT:
+    for name in STRUCTURE - CALLED - INNER - FUNCTIONAL | BUILT:
         home = importlib.import_module(rtch._HOME_OF[name])
         assert getattr(rtch, name) is getattr(home, name)
+    for name in FUNCTIONAL:
+        assert callable(getattr(rtch.nn.functional, name))
     with pytest.raises(AttributeError, match=r"'rtch' has no attribute 'nothing'"):
         rtch.nothing  # noqa: B018
 

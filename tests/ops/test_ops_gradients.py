@@ -60,7 +60,8 @@ def test_operands_broadcast_against_each_other(op: Op) -> None:
     both(lambda x, y: function(y[:, 0], x), leaf(op, "contiguous", (1, 2), 1), leaf(op, "contiguous", (2, 1), 2))
     x = leaf(op, "contiguous", (2, 3), 3)
     both(lambda x: function(x, x), x)
-    both(lambda x: function(x, 2.5) + function(2.5, x), x)
+    inside = op.domain[1] * 0.625
+    both(lambda x: function(x, inside) + function(inside, x), x)
 
 
 @pytest.mark.parametrize("op", [op for op in DIFFERENTIABLE if op.kind is Kind.REDUCE], **ids)
@@ -125,6 +126,7 @@ STRUCTURE: dict[str, list[tuple[Callable[..., Any], tuple[tuple[int, int], ...]]
         (lambda x, y: rtch.where(CONDITION, x[:1], y[:, :1]) * x, ((2, 3), (2, 3))),
         (lambda x: rtch.where(CONDITION[0], x, 1.0) + rtch.where(CONDITION, 2, x), ((2, 3),)),
     ],
+    "dropout": [(lambda x: F.dropout_at(x, 0.3, 1 / 0.7, 5, 7) * x, ((2, 3),))],
     "matmul": [
         (rtch.matmul, ((2, 3), (3, 4))),
         (lambda x, y: x.T @ y, ((3, 2), (3, 4))),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * exp.h: exp and expm1, and what the hyperbolic functions and pow take from them.
+ * exp.h: exp, expm1 and exp2, and what the hyperbolic functions and pow take from them.
  *
- * Everywhere x = k ln 2 + r with |r| <= 0.3466, and e^x = 2^k (1 + expm1(r)).
+ * Everywhere x = k ln 2 + r with |r| <= 0.3466, and e^x = 2^k (1 + expm1(r)); 2^x = e^(x ln 2).
  *
  * float32: expm1 and the hyperbolic functions in float64, expm1(r) = r + r^2 Q(r), Q of degree 9 by Remez' algorithm for
  * the least relative error of expm1, 2^-55.6. exp by a polynomial of degree 9, likewise, 2^-46.1, where that decides the
@@ -21,14 +21,9 @@
 /* Adding 1.5 * 2^52 rounds to an integer that stands in the low bits. */
 #define V_SHIFTER v_splat_f64(0x1.8p52)
 
-/* expm1(r) and 2^k for |x| < 700; NaN gives NaN. */
-static inline vf64 v_expm1_close(vf64 x, vf64 *two_k) {
-    const vf64 t = v_fma_f64(x, v_splat_f64(0x1.71547652b82fep+0), V_SHIFTER);
-    const vf64 k = t - V_SHIFTER;
-    const vf64 r =
-        v_fma_f64(k, v_splat_f64(-0x1.abc9e3b39803fp-56), v_fma_f64(k, v_splat_f64(-0x1.62e42fefa39efp-1), x));
+/* expm1(r) for |r| <= 0.3466 */
+static inline vf64 v_expm1_near(vf64 r) {
     const vf64 r2 = r * r;
-    *two_k = (vf64)(((vi64)t << 52) + (vi64)v_splat_f64(1.0));
     vf64 odd = v_splat_f64(0x1.ae688b97df15cp-26);
     odd = v_fma_f64(odd, r2, v_splat_f64(0x1.71de8a3c94995p-19));
     odd = v_fma_f64(odd, r2, v_splat_f64(0x1.a01a0173f60b7p-13));
@@ -42,10 +37,31 @@ static inline vf64 v_expm1_close(vf64 x, vf64 *two_k) {
     return v_fma_f64(r2, v_fma_f64(odd, r, even), r);
 }
 
+/* 2^k for the k that V_SHIFTER was added to. */
+static inline vf64 v_two_to_shifted(vf64 t) {
+    return (vf64)(((vi64)t << 52) + (vi64)v_splat_f64(1.0));
+}
+
+/* expm1(r) and 2^k for |x| < 700; NaN gives NaN. */
+static inline vf64 v_expm1_close(vf64 x, vf64 *two_k) {
+    const vf64 t = v_fma_f64(x, v_splat_f64(0x1.71547652b82fep+0), V_SHIFTER);
+    const vf64 k = t - V_SHIFTER;
+    const vf64 r =
+        v_fma_f64(k, v_splat_f64(-0x1.abc9e3b39803fp-56), v_fma_f64(k, v_splat_f64(-0x1.62e42fefa39efp-1), x));
+    *two_k = v_two_to_shifted(t);
+    return v_expm1_near(r);
+}
+
 static inline vf64 v_exp_close(vf64 x) {
     vf64 two_k;
     const vf64 p = v_expm1_close(x, &two_k);
     return v_fma_f64(two_k, p, two_k);
+}
+
+/* 2^x for |x| < 1000 */
+static inline vf64 v_exp2_close(vf64 x) {
+    const vf64 t = x + V_SHIFTER, two_k = v_two_to_shifted(t);
+    return v_fma_f64(two_k, v_expm1_near((x - (t - V_SHIFTER)) * 0x1.62e42fefa39efp-1), two_k);
 }
 
 /* e^x - 1, also near 0. */
@@ -105,6 +121,12 @@ static inline vf64 v_scale(vf64 x, vi64 k) {
     return x * v_two_to(half) * v_two_to(k - half);
 }
 
+/* 1 + p + p_low; p_low is no rounding error, but up to 0.01. */
+static inline vdd v_exp_sum(v_exp_parts e) {
+    const vdd s = v_fast_sum(v_splat_f64(1.0), e.p);
+    return v_fast_sum(s.hi, s.lo + e.p_low);
+}
+
 /* 2^k (1 + p + p_low) */
 static inline vf64 v_exp_join(v_exp_parts e) {
     const vdd s = v_fast_sum(v_splat_f64(1.0), e.p);
@@ -132,6 +154,17 @@ static inline vf64 v_expm1_f64(vf64 x) {
     return v_select_f64(v_abs_f64(x) < v_splat_f64(0x1p-54), x, result);
 }
 
+/* 2^x for |x| < 2000 */
+static inline v_exp_parts v_exp2_split(vf64 x) {
+    const vdd p = v_exact_product(x, v_splat_f64(0x1.62e42fefa39efp-1));
+    return v_exp_split(p.hi, v_fma_f64(x, v_splat_f64(0x1.abc9e3b39803fp-56), p.lo));
+}
+
+static inline vf64 v_exp2_f64(vf64 x) {
+    x = v_max_f64(v_splat_f64(-1100), v_min_f64(v_splat_f64(1100), x));
+    return v_exp_join(v_exp2_split(x));
+}
+
 /* float32 -------------------------------------------------------------------------------------------------------- */
 
 /* Between these, e^x goes from half the smallest float down to 0 and up to infinity; NaN passes. */
@@ -139,10 +172,17 @@ static inline vf32 v_exp_clamp_f32(vf32 x) {
     return v_max_f32(v_splat_f32(-150), v_min_f32(v_splat_f32(150), x));
 }
 
-static inline vf64 v_exp_odd(vf64 x) {
-    const v_exp_parts e = v_exp_split(x, v_splat_f64(0));
+static inline vf64 v_exp_join_odd(v_exp_parts e) {
     const vdd s = v_fast_sum(v_splat_f64(1.0), e.p);
     return v_round_to_odd((vdd){s.hi, s.lo + e.p_low}) * v_two_to(e.k);
+}
+
+static inline vf64 v_exp_odd(vf64 x) {
+    return v_exp_join_odd(v_exp_split(x, v_splat_f64(0)));
+}
+
+static inline vf64 v_exp2_odd(vf64 x) {
+    return v_exp_join_odd(v_exp2_split(x));
 }
 
 /* |x| <= 150 */
@@ -181,6 +221,16 @@ V_DEFINE_BY_HALVES(v_expm1_in_f32, v_expm1_whole_close)
 
 static inline vf32 v_expm1_f32(vf32 x) {
     return v_with_sign_f32(v_expm1_in_f32(v_exp_clamp_f32(x)), x);
+}
+
+V_RARE vf32 v_exp2_rare(vf32 x) {
+    return v_narrow_f32(v_exp2_odd(v_low_f64(x)), v_exp2_odd(v_high_f64(x)));
+}
+
+V_DEFINE_BY_HALVES_OR_RARE(v_exp2_in_f32, v_exp2_close, v_splat_i32(0), v_exp2_rare)
+
+static inline vf32 v_exp2_f32(vf32 x) {
+    return v_exp2_in_f32(v_exp_clamp_f32(x));
 }
 
 #endif

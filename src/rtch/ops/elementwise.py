@@ -79,7 +79,7 @@ row(
     Kind.UNARY,
     Rule.REAL,
     "max(x, 0); NaN stays NaN.",
-    lambda g, out: F.where(out <= 0, 0, g),
+    lambda g, out: F.relu_grad(g, out),
     detail="The gradient at 0 is 0, as in PyTorch.",
     method=True,
     reference=_relu_reference,

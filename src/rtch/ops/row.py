@@ -44,6 +44,7 @@ HOMES = (
     "rtch.embeddings",
     "rtch.pooling",
     "rtch.rowwise",
+    "rtch.nn.functional",
 )
 
 

@@ -18,6 +18,7 @@ import rtch.ops.fft
 import rtch.ops.linalg
 import rtch.ops.convolution
 import rtch.ops.normalization
-import rtch.ops.indexing  # noqa: F401 - the last one
+import rtch.ops.indexing
+import rtch.ops.activations  # noqa: F401 - the last one
 
 __all__ = ["BY_NAME", "OPS"]

@@ -1,14 +1,51 @@
 # SPDX-License-Identifier: MIT
 """Layers, activations and losses as modules, with PyTorch's names, parameter layouts and defaults."""
 
-from rtch.nn.modules.activation import ReLU, Tanh
+from rtch.nn.modules.activation import (
+    CELU,
+    ELU,
+    GELU,
+    GLU,
+    SELU,
+    Hardshrink,
+    Hardsigmoid,
+    Hardswish,
+    Hardtanh,
+    LeakyReLU,
+    LogSigmoid,
+    Mish,
+    PReLU,
+    ReLU,
+    ReLU6,
+    Sigmoid,
+    SiLU,
+    Softplus,
+    Softshrink,
+    Softsign,
+    Tanh,
+    Tanhshrink,
+    Threshold,
+)
 from rtch.nn.modules.batchnorm import BatchNorm1d, BatchNorm2d, InstanceNorm1d, InstanceNorm2d
 from rtch.nn.modules.classification import CrossEntropyLoss, NLLLoss
 from rtch.nn.modules.container import ModuleDict, ModuleList, Sequential
 from rtch.nn.modules.conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
+from rtch.nn.modules.distance import CosineSimilarity, PairwiseDistance
+from rtch.nn.modules.dropout import Dropout
 from rtch.nn.modules.flatten import Flatten, Identity, Unflatten
 from rtch.nn.modules.linear import Linear
-from rtch.nn.modules.loss import MSELoss
+from rtch.nn.modules.loss import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    HingeEmbeddingLoss,
+    HuberLoss,
+    KLDivLoss,
+    L1Loss,
+    MarginRankingLoss,
+    MSELoss,
+    SmoothL1Loss,
+    SoftMarginLoss,
+)
 from rtch.nn.modules.normalization import GroupNorm, LayerNorm, RMSNorm
 from rtch.nn.modules.padding import (
     CircularPad1d,
@@ -33,10 +70,17 @@ from rtch.nn.modules.softmax import LogSoftmax, Softmax
 from rtch.nn.modules.sparse import Embedding
 
 __all__ = [
+    "CELU",
+    "ELU",
+    "GELU",
+    "GLU",
+    "SELU",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AvgPool1d",
     "AvgPool2d",
+    "BCELoss",
+    "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
     "CircularPad1d",
@@ -49,26 +93,43 @@ __all__ = [
     "Conv2d",
     "ConvTranspose1d",
     "ConvTranspose2d",
+    "CosineSimilarity",
     "CrossEntropyLoss",
+    "Dropout",
     "Embedding",
     "Flatten",
     "GroupNorm",
+    "Hardshrink",
+    "Hardsigmoid",
+    "Hardswish",
+    "Hardtanh",
+    "HingeEmbeddingLoss",
+    "HuberLoss",
     "Identity",
     "InstanceNorm1d",
     "InstanceNorm2d",
+    "KLDivLoss",
+    "L1Loss",
     "LayerNorm",
+    "LeakyReLU",
     "Linear",
+    "LogSigmoid",
     "LogSoftmax",
     "MSELoss",
+    "MarginRankingLoss",
     "MaxPool1d",
     "MaxPool2d",
+    "Mish",
     "ModuleDict",
     "ModuleList",
     "NLLLoss",
+    "PReLU",
+    "PairwiseDistance",
     "ParameterDict",
     "ParameterList",
     "RMSNorm",
     "ReLU",
+    "ReLU6",
     "ReflectionPad1d",
     "ReflectionPad2d",
     "ReflectionPad3d",
@@ -76,8 +137,17 @@ __all__ = [
     "ReplicationPad2d",
     "ReplicationPad3d",
     "Sequential",
+    "SiLU",
+    "Sigmoid",
+    "SmoothL1Loss",
+    "SoftMarginLoss",
     "Softmax",
+    "Softplus",
+    "Softshrink",
+    "Softsign",
     "Tanh",
+    "Tanhshrink",
+    "Threshold",
     "Unflatten",
     "ZeroPad1d",
     "ZeroPad2d",

@@ -3,25 +3,153 @@
 
 from __future__ import annotations
 
-from rtch.errors import ArgumentError
+from typing import ClassVar
+
 from rtch.nn import functional
+from rtch.nn.functional.losses import REDUCTIONS, check_reduction
 from rtch.nn.module import Module
 from rtch.tensor import Tensor
 
 
-class MSELoss(Module):
-    """Mean squared error; see `functional.mse_loss`."""
+class Loss(Module):
+    """Base: a reduction, and options that stand in the repr.
+
+    Raises:
+        ArgumentError: an unknown reduction.
+    """
+
+    reductions: ClassVar[tuple[str, ...]] = REDUCTIONS
+    options: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
-        if reduction not in ("mean", "sum", "none"):
-            raise ArgumentError(f'MSELoss: reduction is "mean", "sum" or "none"; got {reduction!r}', argument=reduction)
-        self.reduction = reduction
+        self.reduction = check_reduction(type(self).__name__, reduction, self.reductions)
+
+    def extra_repr(self) -> str:
+        """The reduction, and the options."""
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in ("reduction", *self.options))
+
+
+class MSELoss(Loss):
+    """Mean squared error; see `functional.mse_loss`."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss."""
         return functional.mse_loss(input, target, self.reduction)
 
-    def extra_repr(self) -> str:
-        """The reduction."""
-        return f"reduction={self.reduction!r}"
+
+class L1Loss(Loss):
+    """See `functional.l1_loss`."""
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """The loss."""
+        return functional.l1_loss(input, target, self.reduction)
+
+
+class SmoothL1Loss(Loss):
+    """See `functional.smooth_l1_loss`."""
+
+    options = ("beta",)
+
+    def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
+        super().__init__(reduction)
+        self.beta = beta
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """The loss."""
+        return functional.smooth_l1_loss(input, target, self.reduction, self.beta)
+
+
+class HuberLoss(Loss):
+    """See `functional.huber_loss`."""
+
+    options = ("delta",)
+
+    def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
+        super().__init__(reduction)
+        self.delta = delta
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """The loss."""
+        return functional.huber_loss(input, target, self.reduction, self.delta)
+
+
+class BCELoss(Loss):
+    """See `functional.binary_cross_entropy`. The weight is a buffer."""
+
+    weight: Tensor | None
+
+    def __init__(self, weight: Tensor | None = None, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.register_buffer("weight", weight)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """The loss."""
+        return functional.binary_cross_entropy(input, target, self.weight, self.reduction)
+
+
+class BCEWithLogitsLoss(Loss):
+    """See `functional.binary_cross_entropy_with_logits`. The weights are buffers."""
+
+    weight: Tensor | None
+    pos_weight: Tensor | None
+
+    def __init__(self, weight: Tensor | None = None, reduction: str = "mean", pos_weight: Tensor | None = None) -> None:
+        super().__init__(reduction)
+        self.register_buffer("weight", weight)
+        self.register_buffer("pos_weight", pos_weight)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """The loss."""
+        return functional.binary_cross_entropy_with_logits(input, target, self.weight, self.reduction, self.pos_weight)
+
+
+class KLDivLoss(Loss):
+    """See `functional.kl_div`."""
+
+    reductions = (*REDUCTIONS, "batchmean")
+    options = ("log_target",)
+
+    def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
+        super().__init__(reduction)
+        self.log_target = log_target
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """The loss."""
+        return functional.kl_div(input, target, self.reduction, self.log_target)
+
+
+class SoftMarginLoss(Loss):
+    """See `functional.soft_margin_loss`."""
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """The loss."""
+        return functional.soft_margin_loss(input, target, self.reduction)
+
+
+class HingeEmbeddingLoss(Loss):
+    """See `functional.hinge_embedding_loss`."""
+
+    options = ("margin",)
+
+    def __init__(self, margin: float = 1.0, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.margin = margin
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        """The loss."""
+        return functional.hinge_embedding_loss(input, target, self.margin, self.reduction)
+
+
+class MarginRankingLoss(Loss):
+    """See `functional.margin_ranking_loss`."""
+
+    options = ("margin",)
+
+    def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.margin = margin
+
+    def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
+        """The loss."""
+        return functional.margin_ranking_loss(input1, input2, target, self.margin, self.reduction)

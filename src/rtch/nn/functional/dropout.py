@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""Dropout, whose mask is a function of the generator's seed and offset and of an element's position."""
+
+from __future__ import annotations
+
+from rtch._c import failure, lib
+from rtch.creation import zeros_like
+from rtch.errors import ArgumentError
+from rtch.nn.functional.activations import need_floating, need_number
+from rtch.ops.row import F
+from rtch.ops.table import BY_NAME
+from rtch.random import Generator, default_generator
+from rtch.tensor import Tensor, structure
+
+_DROPOUT = BY_NAME["dropout"]
+
+
+def dropout(input: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
+    """In training, 0 in place of each element with probability p, and the others times ``1 / (1 - p)``.
+
+    Which they are depends on the generator's seed and offset and on positions alone, on no number of threads;
+    docs/numerics.md has the formula. A call takes 16 numbers of the generator for every 64 elements begun.
+
+    Args:
+        input: any shape, floating.
+        p: from 0 to 1.
+        training: without it the result is the input.
+        generator: where the mask comes from; `rtch.random.default_generator` if left out.
+
+    Raises:
+        ArgumentError: p is out of range.
+        DTypeError: an input that is not floating.
+    """
+    need_floating("dropout", input)
+    check_probability("dropout", p)
+    if not training or p == 0:
+        return input
+    if p == 1:
+        return input * 0 if input.requires_grad else zeros_like(input)
+    draw = generator if generator is not None else default_generator
+    offset = draw._reserve((input.size + 63) // 64 * 16)
+    return dropout_at(input, float(p), 1 / (1 - p), draw.seed, offset)
+
+
+def check_probability(where_: str, p: float) -> None:
+    """Raise where p is no probability.
+
+    Raises:
+        ArgumentError: it is not.
+    """
+    if not 0 <= need_number(where_, "p", p) <= 1:
+        raise ArgumentError(f"{where_}: p must be from 0 to 1; got {p!r}", argument=p)
+
+
+def dropout_at(x: Tensor, p: float, scale: float, seed: int, offset: int) -> Tensor:
+    """`dropout` by the words of a stream from an offset on; its gradient is the same of the gradient."""
+    h = lib.rt_dropout(x._h, min(round(p * 2**32), 2**32 - 1), scale, seed, offset)
+    if not h:
+        raise failure("dropout", x)
+    return structure(_DROPOUT, h, (x,), {"p": p, "scale": scale, "seed": seed, "offset": offset})
+
+
+F.dropout_at = dropout_at

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""Distances."""
+
+from __future__ import annotations
+
+from rtch.nn import functional
+from rtch.nn.module import Module
+from rtch.tensor import Tensor
+
+
+class CosineSimilarity(Module):
+    """See `functional.cosine_similarity`."""
+
+    def __init__(self, dim: int = 1, eps: float = 1e-8) -> None:
+        super().__init__()
+        self.dim, self.eps = dim, eps
+
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+        """The similarity."""
+        return functional.cosine_similarity(x1, x2, self.dim, self.eps)
+
+    def extra_repr(self) -> str:
+        """Axis and eps."""
+        return f"dim={self.dim}, eps={self.eps}"
+
+
+class PairwiseDistance(Module):
+    """See `functional.pairwise_distance`."""
+
+    def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> None:
+        super().__init__()
+        self.norm, self.eps, self.keepdim = p, eps, keepdim
+
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+        """The distance."""
+        return functional.pairwise_distance(x1, x2, self.norm, self.eps, self.keepdim)
+
+    def extra_repr(self) -> str:
+        """Norm, eps and whether the axis is kept."""
+        return f"p={self.norm}, eps={self.eps}, keepdim={self.keepdim}"
