@@ -109,10 +109,12 @@ def near(expected: np.ndarray, actual: np.ndarray, arrays: list[np.ndarray], own
     """Finite results of finite operands within bounds, in units of the last place; others equal."""
     with np.errstate(all="ignore"):
         inputs = [np.abs(a.astype(expected.dtype)) for a in arrays]
-        fine = np.isfinite(expected) & np.isfinite(sum(inputs))
-        allowed = np.spacing(np.abs(expected)) * own + operands * np.finfo(expected.dtype).eps * sum(inputs)
+        size = sum(inputs)
+        fine = np.isfinite(expected) & (size < np.finfo(expected.dtype).max / 1e4)
+        allowed = np.spacing(np.abs(expected)) * own + operands * np.finfo(expected.dtype).eps * size
         assert np.all((np.abs(actual - expected) <= allowed) | ~fine)
-        alone = ~fine & (np.isfinite(inputs[0]) | (len(inputs) == 1))  # infinity times what is nearly 0 may be NaN
+        # A step may overflow that does not in the reference; infinity times what is nearly 0 may be NaN.
+        alone = ~fine & ~np.isfinite(size) & (np.isfinite(inputs[0]) | (len(inputs) == 1))
     np.testing.assert_array_equal(np.broadcast_to(actual, alone.shape)[alone], expected[alone])
 
 

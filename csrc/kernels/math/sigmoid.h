@@ -123,14 +123,15 @@ static inline vf64 v_gelu_tanh_close(vf64 x) {
     return v_max_f64(v_splat_f64(-12), x) / (1.0 + v_exp_close(-v_gelu_argument(y, &dw)));
 }
 
+/* Slopes are cut where float32 has nothing left of them, whatever g is. */
 static inline vf64 v_silu_grad_close(vf64 g, vf64 x) {
-    x = v_clamp_f64(x, 150);
+    x = v_clamp_f64(x, 250);
     return v_silu_slope(g, x, v_exp_close(-v_abs_f64(x)));
 }
 
 static inline vf64 v_gelu_tanh_grad_close(vf64 g, vf64 x) {
     vf64 dw;
-    x = v_clamp_f64(x, 12);
+    x = v_clamp_f64(x, 16);
     const vf64 z = v_gelu_argument(x, &dw);
     return v_gelu_tanh_slope(g, x, z, dw, v_exp_close(-v_abs_f64(z)));
 }
