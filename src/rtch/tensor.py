@@ -1461,6 +1461,10 @@ class Tensor:
         """Matrix product over the last two axes, the others broadcast, written to x."""
         return inplace_matmul(self, other)
 
+    def sigmoid(self) -> Tensor:
+        """See `rtch.sigmoid`."""
+        return unary(_SIGMOID, self)
+
     def index_add(self, /, axis: int, index: Any, source: Tensor, *, alpha: complex = 1) -> Tensor:
         """See `rtch.index_add`."""
         return F.index_add(self, axis, index, source, alpha=alpha)  # type: ignore[no-any-return]
@@ -1552,10 +1556,6 @@ class Tensor:
     def lerp(self, /, end: Tensor, weight: Tensor | float) -> Tensor:
         """See `rtch.lerp`."""
         return F.lerp(self, end, weight)  # type: ignore[no-any-return]
-
-    def sigmoid(self) -> Tensor:
-        """See `rtch.sigmoid`."""
-        return unary(_SIGMOID, self)
 
     # end generated
 

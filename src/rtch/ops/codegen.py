@@ -243,7 +243,10 @@ def _methods() -> Iterator[str]:
 def _marked() -> Iterator[ast.FunctionDef]:
     """The functions that their modules mark with `rtch.ops.row.method`."""
     for home in HOMES:
-        tree = ast.parse((Path("src") / (home.replace(".", "/") + ".py")).read_text(encoding="utf-8"))
+        path = Path("src") / (home.replace(".", "/") + ".py")
+        if not path.exists():  # a package, whose functions are no methods
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in tree.body:
             if isinstance(node, ast.FunctionDef) and any(ast.unparse(d) == "method" for d in node.decorator_list):
                 yield node
