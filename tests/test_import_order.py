@@ -15,7 +15,7 @@ ORDER = [
     *["_version", "version", "errors", "device", "dtypes", "constants", "layout", "store", "ops", "_c"],
     *["memory", "telemetry", "printing", "dlpack", "tensor", "dtype_functions", "info"],
     *["creation", "functions", "manipulation", "ranges", "gradients", "views", "indexing", "gathering", "searching"],
-    *["shapes", "parts", "grids", "contractions", "einsum", "composed", "autograd", "fx"],
+    *["shapes", "parts", "grids", "contractions", "einstein", "composed", "autograd", "fx"],
     *["random", "nn", "optim", "data", "checkpoint", "train", "service", "sklearn", "cli"],
 ]
 

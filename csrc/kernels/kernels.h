@@ -96,6 +96,8 @@ typedef struct rt_kernels {
     rt_scan_cols scan_cols[RT_N_OPS][RT_N_DTYPES];
     rt_gemm gemm[RT_N_DTYPES];         /* empty where there is none */
     rt_lanes_fn lanes[3][RT_N_DTYPES]; /* by RT_LANES_; NULL where there is no sum */
+    /* n dense elements with numbers for NaN, infinity and minus infinity. */
+    void (*nan_to_num[RT_N_DTYPES])(const char *x, char *out, int64_t n, const double *numbers);
     /* Sorting: kernels/sort.c. Keys of n dense items, telling whether there is a -0; and the items of keys; */
     int (*sort_keys[RT_N_DTYPES])(const char *x, int64_t n, int descending, char *keys);
     void (*sort_values[RT_N_DTYPES])(const char *keys, int64_t n, int descending, char *out);
@@ -139,6 +141,7 @@ typedef struct rt_kernels {
     void rt_fill_copy_##isa(rt_kernels *k);                \
     void rt_fill_move_##isa(rt_kernels *k);                \
     void rt_fill_optim_##isa(rt_kernels *k);               \
+    void rt_fill_blend_##isa(rt_kernels *k);               \
     void rt_fill_lanes_##isa(rt_kernels *k);               \
     void rt_fill_sort_##isa(rt_kernels *k);                \
     void rt_fill_random_##isa(rt_kernels *k);

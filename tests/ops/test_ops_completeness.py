@@ -22,6 +22,7 @@ CALLED = {"getitem", "setitem", "gather_nd", "scatter_nd", "scatter_nd_add"}  # 
 BUILT = {"expand_dims", "flip", "squeeze", "stack"}  # made of other ops
 HOMES = {"clip": composed, **dict.fromkeys(views.__all__, views)}
 HOMES |= dict.fromkeys(["gather", "scatter", "scatter_add"], gathering)
+HOMES |= dict.fromkeys(["lerp", "nan_to_num"], composed)
 STRUCTURE = {op.name for op in OPS if op.kind is Kind.STRUCTURE}
 GENERATED = {op.name for op in OPS if op.kind is not Kind.STRUCTURE}
 
