@@ -128,6 +128,8 @@ rt_tensor *rt_binary(int op, const rt_tensor *a, const rt_tensor *b);
 /* scalar_kind: RT_BOOL, RT_I64 or RT_U64 (i), RT_F64 (f) or RT_C128 (f, g); swap: the scalar is the left operand. */
 rt_tensor *rt_binary_scalar(int op, const rt_tensor *a, int scalar_kind, double f, double g, int64_t i, int swap);
 rt_tensor *rt_where(const rt_tensor *cond, const rt_tensor *a, const rt_tensor *b);
+rt_tensor *rt_lerp(const rt_tensor *a, const rt_tensor *b, const rt_tensor *w);
+rt_tensor *rt_nan_to_num(const rt_tensor *a, double nan, double high, double low);
 rt_tensor *rt_reduce(int op, const rt_tensor *a, uint64_t axes, int keepdims);
 /* var and std: squared deviations from the mean, divided by their number less correction; NaN if that is not > 0. */
 rt_tensor *rt_variance(int op, const rt_tensor *a, uint64_t axes, int keepdims, double correction);
@@ -195,6 +197,7 @@ rt_tensor *rt_standardize_grad_weight(const rt_tensor *g, const rt_tensor *x, co
 /* Sorting, stable: NaN is the largest, -0 equals +0. Positions are int64. */
 rt_tensor *rt_sort(const rt_tensor *a, int axis, int descending);
 rt_tensor *rt_argsort(const rt_tensor *a, int axis, int descending);
+rt_tensor *rt_topk(const rt_tensor *a, int axis, int64_t k, int descending); /* the first k positions of rt_argsort */
 rt_tensor *rt_searchsorted(const rt_tensor *sorted, const rt_tensor *x, int right);
 rt_tensor *rt_nonzero(const rt_tensor *a); /* (ndim, count): the index of every element that is not 0, row-major */
 

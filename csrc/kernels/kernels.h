@@ -182,6 +182,8 @@ typedef struct rt_kernels {
     rt_pool pool[RT_N_DTYPES];          /* likewise */
     rt_row_functions rows[RT_N_DTYPES]; /* likewise */
     rt_lanes_fn lanes[3][RT_N_DTYPES];  /* by RT_LANES_; NULL where there is no sum */
+    /* n dense elements with numbers for NaN, infinity and minus infinity. */
+    void (*nan_to_num[RT_N_DTYPES])(const char *x, char *out, int64_t n, const double *numbers);
     /* Sorting: kernels/sort.c. Keys of n dense items, telling whether there is a -0; and the items of keys; */
     int (*sort_keys[RT_N_DTYPES])(const char *x, int64_t n, int descending, char *keys);
     void (*sort_values[RT_N_DTYPES])(const char *keys, int64_t n, int descending, char *out);
@@ -231,6 +233,7 @@ typedef struct rt_kernels {
     void rt_fill_move_##isa(rt_kernels *k);                \
     void rt_fill_optim_##isa(rt_kernels *k);               \
     void rt_fill_rows_##isa(rt_kernels *k);                \
+    void rt_fill_blend_##isa(rt_kernels *k);               \
     void rt_fill_lanes_##isa(rt_kernels *k);               \
     void rt_fill_sort_##isa(rt_kernels *k);                \
     void rt_fill_random_##isa(rt_kernels *k);

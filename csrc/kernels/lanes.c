@@ -29,27 +29,46 @@ typedef double lane_f64 __attribute__((may_alias));
 #define SUM_PARTS(T, lane, beside) \
     (((T *)(lane))[0] += ((const T *)(beside))[0], ((T *)(lane))[1] += ((const T *)(beside))[1])
 
-/* Where a row has one index, its columns are two runs. */
-#define DEFINE_LANES(NAME, T, SIZE, MOVE)                                                                \
-    static int NAME(const rt_lanes *l, char *lane, char *beside, const char *index) {                    \
-        int inside = 1;                                                                                  \
-        for (int64_t r = 0; r < l->rows; r++) {                                                          \
-            if (l->index_col == 0 && l->lane_col == SIZE && l->beside_col == SIZE) {                     \
-                const int64_t i = *(const int64_t *)index, k = i < 0 ? i + l->size : i;                  \
-                char *const to = lane + k * l->lane_step;                                                \
-                if ((uint64_t)k >= (uint64_t)l->size) inside = 0;                                        \
-                else                                                                                     \
-                    for (int64_t c = 0; c < l->cols; c++) MOVE(T, to + c * SIZE, beside + c * SIZE);     \
-            } else                                                                                       \
-                for (int64_t c = 0; c < l->cols; c++) {                                                  \
-                    const int64_t i = *(const int64_t *)(index + c * l->index_col);                      \
-                    const int64_t k = i < 0 ? i + l->size : i;                                           \
-                    if ((uint64_t)k >= (uint64_t)l->size) inside = 0;                                    \
-                    else MOVE(T, lane + c * l->lane_col + k * l->lane_step, beside + c * l->beside_col); \
-                }                                                                                        \
-            lane += l->lane_row, beside += l->beside_row, index += l->index_row;                         \
-        }                                                                                                \
-        return inside;                                                                                   \
+/* Columns of one row; the steps of index and beside are known to the compiler where they lie dense. */
+#define COLUMNS(T, MOVE, INDEX_COL, BESIDE_COL)                                     \
+    for (int64_t c = 0; c < cols; c++) {                                            \
+        const int64_t i = *(const int64_t *)(index + c * INDEX_COL);                \
+        const int64_t k = i < 0 ? i + size : i;                                     \
+        if (__builtin_expect((uint64_t)k >= (uint64_t)size, 0)) inside = 0;         \
+        else MOVE(T, lane + c * lane_col + k * lane_step, beside + c * BESIDE_COL); \
+    }
+
+/* The columns of a row; the steps of index and beside are constants where they lie dense. */
+#define COLUMNS(T, MOVE, INDEX_COL, BESIDE_COL)                                     \
+    for (int64_t c = 0; c < cols; c++) {                                            \
+        const int64_t i = *(const int64_t *)(index + c * INDEX_COL);                \
+        const int64_t k = i < 0 ? i + size : i;                                     \
+        if (__builtin_expect((uint64_t)k >= (uint64_t)size, 0)) inside = 0;         \
+        else MOVE(T, lane + c * lane_col + k * lane_step, beside + c * BESIDE_COL); \
+    }
+
+/* Where a row has one index, its columns are two runs. What l holds is read before: it may be what is written. */
+#define DEFINE_LANES(NAME, T, SIZE, MOVE)                                                           \
+    static int NAME(const rt_lanes *l, char *lane, char *beside, const char *index) {               \
+        const int64_t rows = l->rows, cols = l->cols, size = l->size, lane_step = l->lane_step;     \
+        const int64_t lane_row = l->lane_row, beside_row = l->beside_row, index_row = l->index_row; \
+        const int64_t lane_col = l->lane_col, beside_col = l->beside_col, index_col = l->index_col; \
+        int inside = 1;                                                                             \
+        for (int64_t r = 0; r < rows; r++) {                                                        \
+            if (index_col == 0 && lane_col == SIZE && beside_col == SIZE) {                         \
+                const int64_t i = *(const int64_t *)index, k = i < 0 ? i + size : i;                \
+                char *const to = lane + k * lane_step;                                              \
+                if ((uint64_t)k >= (uint64_t)size) inside = 0;                                      \
+                else                                                                                \
+                    for (int64_t c = 0; c < cols; c++) MOVE(T, to + c * SIZE, beside + c * SIZE);   \
+            } else if (index_col == 8 && beside_col == SIZE) {                                      \
+                COLUMNS(T, MOVE, 8, SIZE)                                                           \
+            } else {                                                                                \
+                COLUMNS(T, MOVE, index_col, beside_col)                                             \
+            }                                                                                       \
+            lane += lane_row, beside += beside_row, index += index_row;                             \
+        }                                                                                           \
+        return inside;                                                                              \
     }
 #define DEFINE_MOVES(N)                       \
     DEFINE_LANES(pick_##N, lane_##N, N, PICK) \

@@ -22,6 +22,7 @@ enum {
     OPTIM_OPTIONS,
     INTEGERS,
     NORMAL_BETWEEN,
+    TOPK,
     N_PARTS
 };
 
@@ -40,6 +41,7 @@ static const char *const names[N_PARTS] = {
     "OPTIM_OPTIONS",
     "INTEGERS",
     "NORMAL_BETWEEN",
+    "TOPK",
 };
 
 static void mix(uint64_t *h, uint64_t word) {
@@ -379,6 +381,34 @@ static int digest_long_sorting(uint64_t *h, int dtype) {
     return ok;
 }
 
+/* A few of many and many of few, of rows and of columns. */
+static int digest_topk(uint64_t *h, int dtype) {
+    rt_tensor *x = input(dtype, 3, 5003, 17), *turned = x ? rt_transpose(x) : NULL;
+    const int ok = turned && absorb(h, rt_topk(x, 1, 700, 1)) && absorb(h, rt_topk(x, 1, 10, 0)) &&
+                   absorb(h, rt_topk(turned, 0, 10, 1)) && absorb(h, rt_topk(turned, 1, 2, 0));
+    if (x) rt_release(x);
+    if (turned) rt_release(turned);
+    return ok;
+}
+
+/* Weights on both sides of 1/2, and special values to blend and to replace. */
+static int digest_blend(uint64_t *h, int op, int dtype) {
+    if (!rt_k.nan_to_num[dtype]) return 1;
+    const int64_t column[8] = {0, 0, 1, 61, 0, 5, 1, 1};
+    rt_tensor *x = input(dtype, 61, 131, 14), *y = input(dtype, 61, 131, 15), *w = normal(dtype, 61, 131, 16, 0.4, 0.4);
+    rt_tensor *few = w ? rt_index(w, 2, column) : NULL, *turned = x ? rt_transpose(x) : NULL;
+    rt_tensor *w_turned = w ? rt_transpose(w) : NULL, *y_turned = y ? rt_transpose(y) : NULL;
+    int ok = x && y && few && turned && w_turned && y_turned;
+    if (ok && op == RT_OP_LERP)
+        ok = absorb(h, rt_lerp(x, y, w)) && absorb(h, rt_lerp(x, y, few)) &&
+             absorb(h, rt_lerp(turned, y_turned, w_turned));
+    else if (ok) ok = absorb(h, rt_nan_to_num(x, 0.5, 7, -1e30)) && absorb(h, rt_nan_to_num(turned, 0, 1, 2));
+    rt_tensor *const all[7] = {x, y, w, few, turned, w_turned, y_turned};
+    for (int i = 0; i < 7; i++)
+        if (all[i]) rt_release(all[i]);
+    return ok;
+}
+
 /* Elements of lanes along either axis, read or written, some of them several times. */
 static int digest_lanes(uint64_t *h, int op, int dtype) {
     const int accumulate = op == RT_OP_SCATTER_ADD;
@@ -554,6 +584,10 @@ uint64_t rt_digest(int part) {
         for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++)
             if (rt_k.sort_keys[dtype]) ok = digest_sorting(&h, dtype) && digest_long_sorting(&h, dtype);
         break;
+    case TOPK:
+        for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++)
+            if (rt_k.sort_keys[dtype]) ok = digest_topk(&h, dtype);
+        break;
     case RT_OP_GATHER_ND:
     case RT_OP_SCATTER_ND:
     case RT_OP_SCATTER_ND_ADD:
@@ -579,6 +613,10 @@ uint64_t rt_digest(int part) {
     case RT_OP_EMBEDDING:
     case RT_OP_EMBEDDING_GRAD:
         for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++) ok = digest_embedding(&h, part, dtype);
+        break;
+    case RT_OP_LERP:
+    case RT_OP_NAN_TO_NUM:
+        for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++) ok = digest_blend(&h, part, dtype);
         break;
     case RT_OP_CLIP:
         for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++) ok = digest_clip(&h, dtype);

@@ -11,7 +11,8 @@
 typedef struct {
     int ndim; /* of what one position selects */
     int64_t shape[RT_MAX_NDIM], strides[RT_MAX_NDIM], n_kept;
-    int64_t n_positions, *offsets; /* in bytes from the first element */
+    int64_t n_positions, *offsets; /* in bytes from the lowest element: none is negative */
+    int64_t low;                   /* where that is, from the first one */
 } rt_selection;
 
 /* Reads the indices; every one in [-size, size). The caller frees offsets. Gives a status. */
@@ -25,7 +26,7 @@ static int select_positions(rt_selection *s, const rt_tensor *a, int n, const in
         if (index[i]->dtype != RT_I64) return RT_ERR_DTYPE;
         if (!rt_same_shape(index[i], index[0]->ndim, rt_t_shape(index[0]))) return RT_ERR_BROADCAST;
     }
-    s->ndim = 0, s->n_kept = 1;
+    s->ndim = 0, s->n_kept = 1, s->low = 0;
     for (int d = 0; d < a->ndim; d++)
         if (!(taken >> d & 1)) {
             s->shape[s->ndim] = rt_t_shape(a)[d], s->strides[s->ndim++] = rt_t_strides(a)[d];
@@ -40,12 +41,14 @@ static int select_positions(rt_selection *s, const rt_tensor *a, int n, const in
         if (!dense) return RT_ERR_ALLOC;
         const int64_t size = rt_t_shape(a)[axes[i]], stride = rt_t_strides(a)[axes[i]];
         const int64_t *at = (const int64_t *)dense->data;
+        const int64_t first = stride < 0 && size > 0 ? size - 1 : 0;
         int outside = 0;
         for (int64_t j = 0; j < s->n_positions; j++) {
             const int64_t k = at[j] < 0 ? at[j] + size : at[j];
             outside |= k < 0 || k >= size;
-            s->offsets[j] += (int64_t)((uint64_t)k * (uint64_t)stride);
+            s->offsets[j] += (int64_t)(((uint64_t)k - (uint64_t)first) * (uint64_t)stride);
         }
+        s->low += first * stride;
         rt_release(dense);
         if (outside) return RT_ERR_INDEX;
     }
@@ -59,30 +62,30 @@ typedef struct {
     int adjacent; /* what one position selects lies row-major without gaps */
 } rt_gathering;
 
-#define GATHER_ITEMS(T)                                       \
-    for (int64_t j = begin; j < end; j++) {                   \
-        memcpy(to, g->a->data + g->s->offsets[j], sizeof(T)); \
-        to += sizeof(T);                                      \
+#define GATHER_ITEMS(T)                                 \
+    for (int64_t j = begin; j < end; j++) {             \
+        memcpy(to, from + g->s->offsets[j], sizeof(T)); \
+        to += sizeof(T);                                \
     }
 
 static void gather_range(void *ctx, int64_t begin, int64_t end) {
     const rt_gathering *g = ctx;
     const int dtype = g->a->dtype;
     const int64_t bytes = g->s->n_kept * rt_itemsize(dtype);
-    char *to = g->out->data + begin * bytes;
+    char *to = g->out->data + begin * bytes, *const from = g->a->data + g->s->low;
     if (g->adjacent && bytes == 4) {
         GATHER_ITEMS(int32_t)
     } else if (g->adjacent && bytes == 8) {
         GATHER_ITEMS(int64_t)
     } else if (g->adjacent) {
-        for (int64_t j = begin; j < end; j++, to += bytes) memcpy(to, g->a->data + g->s->offsets[j], (size_t)bytes);
+        for (int64_t j = begin; j < end; j++, to += bytes) memcpy(to, from + g->s->offsets[j], (size_t)bytes);
     } else {
         const uint8_t sizes[2] = {rt_size_log2[dtype], rt_size_log2[dtype]};
         int64_t strides[2][RT_MAX_NDIM], stride = rt_itemsize(dtype);
         memcpy(strides[1], g->s->strides, sizeof(strides[1]));
         for (int d = g->s->ndim - 1; d >= 0; d--) strides[0][d] = stride, stride *= g->s->shape[d];
         for (int64_t j = begin; j < end; j++, to += bytes) {
-            char *const data[2] = {to, g->a->data + g->s->offsets[j]};
+            char *const data[2] = {to, from + g->s->offsets[j]};
             rt_iterate(rt_k.cast[dtype][dtype], 2, data, sizes, g->s->ndim, g->s->shape,
                        (const int64_t (*)[RT_MAX_NDIM])strides, RT_GRAIN_ALONE);
         }
@@ -120,41 +123,35 @@ rt_tensor *rt_gather(const rt_tensor *a, int n, const int64_t *axes, rt_tensor *
     return out;
 }
 
-typedef struct {
-    const rt_selection *s;
-    rt_loop loop;
-    int accumulate, plain; /* plain: items are copied as they are */
-    char *to, *from;
-    int64_t to_item, from_item;
-} rt_scattering;
-
-#define SCATTER_ITEMS(T) \
-    for (int64_t j = 0; j < s->n_positions; j++, from += step) memcpy(to + s->offsets[j], from, sizeof(T));
-
-/* Elements begin to end, in row-major order, of what one position selects, each at all positions in their order. */
-static void scatter_range(void *ctx, int64_t begin, int64_t end) {
-    const rt_scattering *c = ctx;
-    const rt_selection *s = c->s;
-    const int64_t step = s->n_kept * c->from_item, none[3] = {0};
-    for (int64_t e = begin; e < end; e++) {
-        char *to = c->to, *from = c->from + e * c->from_item;
-        for (int64_t d = s->ndim - 1, left = e; d >= 0; left /= s->shape[d--]) to += left % s->shape[d] * s->strides[d];
-        if (c->plain && c->to_item == 4) {
-            SCATTER_ITEMS(int32_t)
-        } else if (c->plain && c->to_item == 8) {
-            SCATTER_ITEMS(int64_t)
-        } else {
-            for (int64_t j = 0; j < s->n_positions; j++, from += step) {
-                char *const at = to + s->offsets[j];
-                char *const data[3] = {at, c->accumulate ? at : from, from};
-                c->loop(data, none, 1);
-            }
-        }
-    }
+/* An element a position: one lane, the memory from the lowest element on, by bytes. */
+static void scatter_items(const rt_selection *s, rt_tensor *t, char *from, int accumulate) {
+    const rt_lanes l = {.rows = 1,
+                        .cols = s->n_positions,
+                        .size = INT64_MAX,
+                        .lane_step = 1,
+                        .beside_col = rt_itemsize(t->dtype),
+                        .index_col = sizeof(int64_t)};
+    rt_k.lanes[accumulate ? RT_LANES_SUM : RT_LANES_PUT][t->dtype](&l, t->data + s->low, from, (char *)s->offsets);
 }
 
-/* Positions that select at least so many adjacent elements are written one by one. */
-#define RUN 16
+static void scatter_slices(const rt_selection *s, rt_tensor *t, const rt_tensor *dense, int accumulate, rt_loop loop) {
+    const uint8_t to_size = rt_size_log2[t->dtype], from_size = rt_size_log2[dense->dtype];
+    const uint8_t sizes[3] = {to_size, accumulate ? to_size : from_size, from_size};
+    const int64_t items[3] = {(int64_t)1 << sizes[0], (int64_t)1 << sizes[1], (int64_t)1 << sizes[2]};
+    int64_t strides[3][RT_MAX_NDIM], stride = rt_itemsize(dense->dtype);
+    memcpy(strides[0], s->strides, sizeof(strides[0]));
+    if (accumulate) memcpy(strides[1], s->strides, sizeof(strides[1]));
+    for (int d = s->ndim - 1; d >= 0; d--) strides[1 + accumulate][d] = stride, stride *= s->shape[d];
+    const int run = is_adjacent(s, rt_itemsize(t->dtype));
+    for (int64_t j = 0; j < s->n_positions; j++) {
+        char *const to = t->data + s->low + s->offsets[j], *const from = dense->data + j * stride;
+        char *const data[3] = {to, accumulate ? to : from, from};
+        if (run) loop(data, items, s->n_kept);
+        else
+            rt_iterate(loop, 2 + accumulate, data, sizes, s->ndim, s->shape, (const int64_t (*)[RT_MAX_NDIM])strides,
+                       RT_GRAIN_ALONE);
+    }
+}
 
 int rt_scatter(rt_tensor *t, int n, const int64_t *axes, rt_tensor *const *index, const rt_tensor *value,
                int accumulate) {
@@ -174,32 +171,9 @@ int rt_scatter(rt_tensor *t, int n, const int64_t *axes, rt_tensor *const *index
         if (rt_begin_write(t)) {
             const rt_fenv fenv = rt_fenv_enter();
             rt_count_call(RT_FAMILY_INDEX, 1, &value, RT_PATH_SLICES);
-            const uint8_t to_size = rt_size_log2[t->dtype], from_size = rt_size_log2[value->dtype];
-            const uint8_t sizes[3] = {to_size, accumulate ? to_size : from_size, from_size};
-            int64_t strides[3][RT_MAX_NDIM], stride = rt_itemsize(value->dtype);
-            memcpy(strides[0], s.strides, sizeof(strides[0]));
-            if (accumulate) memcpy(strides[1], s.strides, sizeof(strides[1]));
-            for (int d = s.ndim - 1; d >= 0; d--) strides[1 + accumulate][d] = stride, stride *= s.shape[d];
-            const int run = is_adjacent(&s, rt_itemsize(t->dtype));
-            const int64_t items[3] = {(int64_t)1 << sizes[0], (int64_t)1 << sizes[1], (int64_t)1 << sizes[2]};
             /* In the order of the positions: the last of several writes stays, a sum is a chain. */
-            if (s.n_kept < RUN || !run) {
-                rt_scattering c = {&s,
-                                   loop,
-                                   accumulate,
-                                   !accumulate && value->dtype == t->dtype,
-                                   t->data,
-                                   dense->data,
-                                   rt_itemsize(t->dtype),
-                                   rt_itemsize(value->dtype)};
-                rt_parallel_for(s.n_kept, RT_GRAIN_CHEAP / 4 / s.n_positions + 1, scatter_range, &c);
-            } else {
-                for (int64_t j = 0; j < s.n_positions; j++) {
-                    char *const to = t->data + s.offsets[j], *const from = dense->data + j * stride;
-                    char *const data[3] = {to, accumulate ? to : from, from};
-                    loop(data, items, s.n_kept);
-                }
-            }
+            if (s.n_kept == 1 && value->dtype == t->dtype) scatter_items(&s, t, dense->data, accumulate);
+            else scatter_slices(&s, t, dense, accumulate, loop);
             rt_fenv_leave(fenv);
             rt_end_write(t);
             status = RT_OK;

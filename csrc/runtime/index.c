@@ -93,8 +93,9 @@ rt_tensor *rt_take(const rt_tensor *a, const rt_tensor *index, int axis) {
     if (out && out->numel > 0) {
         const int64_t *i = (const int64_t *)dense->data;
         rt_count_call(RT_FAMILY_INDEX, 1, &a, RT_PATH_SLICES);
-        if (axis == 0 && a->contiguous) { /* whole adjacent rows */
-            rt_rows rows = {out->data, a->data, i, size, a->numel / size * rt_itemsize(a->dtype)};
+        const int64_t bytes = a->numel / size * rt_itemsize(a->dtype);
+        if (axis == 0 && a->contiguous && bytes > 32) { /* whole adjacent rows */
+            rt_rows rows = {out->data, a->data, i, size, bytes};
             rt_parallel_for(dense->numel, RT_GRAIN_CHEAP * 4 / rows.bytes + 1, take_rows, &rows);
         } else {
             int64_t steps[RT_MAX_NDIM] = {0};

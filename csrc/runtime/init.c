@@ -73,6 +73,7 @@ static int has_avx512(void) {
     rt_fill_complex_##which(k);             \
     rt_fill_copy_##which(k);                \
     rt_fill_pooling_##which(k);             \
+    rt_fill_blend_##which(k);               \
     rt_fill_lanes_##which(k);               \
     rt_fill_sort_##which(k);                \
     rt_fill_reduce_complex_##which(k);      \

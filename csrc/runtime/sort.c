@@ -311,8 +311,14 @@ rt_tensor *rt_nonzero(const rt_tensor *a) {
         for (int64_t i = 0; i < dense->numel; i++) shape[1] += dense->data[i];
         out = rt_new(RT_I64, 2, shape);
         if (out && out->numel > 0) {
-            int64_t index[RT_MAX_NDIM] = {0}, at = 0, *to = (int64_t *)out->data;
-            for (int64_t i = 0; i < dense->numel; i++) {
+            int64_t index[RT_MAX_NDIM] = {0}, at = 0, *to = (int64_t *)out->data, few[FEW];
+            for (int64_t i = 0; a->ndim == 1 && i < dense->numel; i += FEW) { /* no branch on what the flags say */
+                int64_t found = 0;
+                for (int64_t j = i; j < i + FEW && j < dense->numel; j++) few[found] = j, found += dense->data[j];
+                memcpy(to + at, few, (size_t)found * sizeof(int64_t));
+                at += found;
+            }
+            for (int64_t i = 0; a->ndim != 1 && i < dense->numel; i++) {
                 if (dense->data[i]) {
                     for (int d = 0; d < a->ndim; d++) to[d * shape[1] + at] = index[d];
                     at++;

@@ -83,7 +83,7 @@ _HOMES = {
         "tensordot",
         "vecdot",
     ),
-    "rtch.einsum": ("einsum",),
+    "rtch.einstein": ("einsum",),
     "rtch.composed": ("allclose", "clip", "diff", "imag", "isclose", "lerp", "nan_to_num", "real"),
     "rtch.rowwise": ("log_softmax", "logsumexp", "softmax"),
     "rtch.dtype_functions": ("can_cast", "finfo", "iinfo", "isdtype", "result_type"),

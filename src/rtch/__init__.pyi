@@ -76,7 +76,7 @@ from rtch.dtypes import uint8 as uint8
 from rtch.dtypes import uint16 as uint16
 from rtch.dtypes import uint32 as uint32
 from rtch.dtypes import uint64 as uint64
-from rtch.einsum import einsum as einsum
+from rtch.einstein import einsum as einsum
 from rtch.functions import abs as abs
 from rtch.functions import acos as acos
 from rtch.functions import acosh as acosh

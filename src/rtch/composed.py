@@ -6,8 +6,12 @@ from __future__ import annotations
 import operator
 from typing import Any
 
+<<<<<<< HEAD
 from rtch._c import lib
 from rtch.constants import inf
+=======
+from rtch._c import failure, lib
+>>>>>>> h_index
 from rtch.creation import zeros_like
 from rtch.dtype_functions import finfo
 from rtch.dtypes import float64, promote
@@ -17,6 +21,7 @@ from rtch.ops.row import F, method
 from rtch.ops.table import BY_NAME
 from rtch.tensor import Tensor, binary, need_tensors, normalize_axis, scalar_like, snapshot, structure, where
 
+_LERP, _NAN_TO_NUM = BY_NAME["lerp"], BY_NAME["nan_to_num"]
 _CLIP, _MAXIMUM, _MINIMUM, _SUBTRACT = (BY_NAME[name] for name in ("clip", "maximum", "minimum", "subtract"))
 _REAL, _IMAG = BY_NAME["real"], BY_NAME["imag"]
 
@@ -142,8 +147,7 @@ def nan_to_num(x: Tensor, /, nan: float = 0.0, posinf: float | None = None, negi
         return x
     largest = finfo(x.dtype).max
     high, low = largest if posinf is None else posinf, -largest if neginf is None else neginf
-    out = where(F.isnan(x.detach()), nan, x)
-    return where(x.detach() == inf, high, where(x.detach() == -inf, low, out))
+    return structure(_NAN_TO_NUM, lib.rt_nan_to_num(x._h, nan, high, low), (x,))
 
 
 @method
@@ -204,10 +208,11 @@ def lerp(x: Tensor, /, end: Tensor, weight: Tensor | float) -> Tensor:
     for t in (x, end, weight):
         if isinstance(t, Tensor) and not (t.dtype.is_floating or t.dtype.is_complex):
             raise DTypeError(f"lerp: floating or complex operands are needed; got {t.dtype.name}", dtype=t.dtype)
+    w = weight if isinstance(weight, Tensor) else scalar_like(_LERP, weight, x)
+    if not (x.dtype.is_complex or end.dtype.is_complex or w.dtype.is_complex):
+        return structure(_LERP, lib.rt_lerp(x._h, end._h, w._h), (x, end, w))
     way = end - x
-    if not isinstance(weight, Tensor):
-        return x + way * weight if abs(weight) < 0.5 else end - way * (1 - weight)
-    return where(abs(weight.detach()) < 0.5, x + way * weight, end - way * (1 - weight))
+    return where(abs(w) < 0.5, x + way * w, end - way * (1 - w))
 
 
 def real(x: Tensor, /) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Any
 
 from rtch._c import failure, lib
 from rtch.creation import asarray, zeros
-from rtch.dtypes import DType, bool_, int64, promote, with_python_scalar
+from rtch.dtypes import DType, bool_, check_bounds, int64, promote, with_python_scalar
 from rtch.errors import ArgumentError, DimensionError, DTypeError
 from rtch.indexing import broadcast_shapes, index_tensor, positions, scatter_nd, scatter_nd_add, to_selection
 from rtch.manipulation import as_index, astype, broadcast_to, reshape, take
@@ -31,8 +31,8 @@ def gather(x: Tensor, /, axis: int, index: Any) -> Tensor:
     Args:
         x: any shape.
         axis: the axis.
-        index: integers, with x's number of dimensions and no larger than x but along the axis. The result has its
-            shape.
+        index: integers, with x's number of dimensions and no larger than x but along the axis; or of no elements. The
+            result has its shape.
 
     Raises:
         BroadcastError: the index is larger than x.
@@ -41,6 +41,8 @@ def gather(x: Tensor, /, axis: int, index: Any) -> Tensor:
     """
     need_tensors("gather", x)
     at, index = _lanes("gather", x, axis, index)
+    if index.size == 0:
+        return reshape(reshape(x, (-1,))[:0], index.shape)
     if x.ndim and index.ndim:
         return _gather("gather", x, at, index)
     return reshape(_gather("gather", _one_axis(x), at, _one_axis(index)), index.shape)
@@ -57,7 +59,8 @@ def _lanes(where_: str, x: Tensor, axis: int, index: Any) -> tuple[int, Tensor]:
     """The axis and the index, which fits x in dimensions; one of either that has none counts as having one."""
     index = as_index(where_, index)
     at = normalize_axis(where_, axis, max(x.ndim, 1))
-    _need_ndim(where_, "an index", index, x)
+    if index.size:
+        _need_ndim(where_, "an index", index, x)
     return at, index
 
 
@@ -130,6 +133,8 @@ def scatter_add(x: Tensor, /, axis: int, index: Any, src: Tensor | complex) -> T
 def _scatter(op: Any, x: Tensor, axis: int, index: Any, src: Any) -> Tensor:
     need_tensors(op.name, x)
     at, index = _lanes(op.name, x, axis, index)
+    if index.size == 0:
+        return x
     shape, index, x, value = x.shape, _one_axis(index), _one_axis(x), of_dtype(op.name, src, x.dtype)
     if not isinstance(src, Tensor):
         value = broadcast_to(value, index.shape)
@@ -160,6 +165,8 @@ def of_dtype(where_: str, value: Any, dtype: DType) -> Tensor:
         raise DTypeError(f"{where_}: a Tensor or a number is needed; got {type(value).__name__}", dtype=dtype)
     if with_python_scalar(dtype, value) is not dtype:
         raise DTypeError(f"{where_}: {value!r} does not fit in {dtype.name}; use astype", dtype=dtype)
+    if isinstance(value, int):
+        check_bounds(where_, value, dtype)
     return asarray(value, dtype=dtype)
 
 

@@ -83,10 +83,10 @@ def topk(x: Tensor, /, k: int, axis: int = -1, largest: bool = True, sorted: boo
     wide = reshape(x, (1,)) if x.ndim == 0 else x
     if not hasattr(k, "__index__") or not 0 <= operator.index(k) <= wide.shape[at]:
         raise ArgumentError(f"topk: k must be in [0, {wide.shape[at]}]; got {k!r:.80}", argument=k)
-    h = lib.rt_argsort(wide._h, at, bool(largest))
+    h = lib.rt_topk(wide._h, at, operator.index(k), bool(largest))
     if not h:
         raise failure("topk", x)
-    indices = wrap(h)[(*(slice(None),) * at, slice(operator.index(k)))]
+    indices = wrap(h)
     values = gather(wide, at, indices)
     return TopK(reshape(values, ()), reshape(indices, ())) if x.ndim == 0 and k else TopK(values, indices)
 

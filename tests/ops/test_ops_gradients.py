@@ -170,6 +170,12 @@ STRUCTURE: dict[str, list[tuple[Callable[..., Any], tuple[tuple[int, int], ...]]
         (lambda x, y: x.scatter_add(1, LANES, y * y) * x, ((2, 3), (2, 5))),
         (lambda x: (x * x).scatter_add(0, LANES[:, :2], x), ((2, 3),)),
     ],
+    "lerp": [
+        (lambda x, y, w: x.lerp(y, w / 4) * x, ((2, 3), (2, 3), (2, 3))),
+        (lambda x, y: (x * x).lerp(y, 0.2) + y.lerp(x * x, 0.9), ((2, 3), (1, 3))),
+        (lambda x, w: x.lerp(x * x, w[0, 0]), ((2, 3), (1, 1))),
+    ],
+    "nan_to_num": [(lambda x: rtch.where(CONDITION, x, rtch.nan).nan_to_num(2.0) * x, ((2, 3),))],
     "diagonal": [(lambda x: rtch.diagonal(x, offset=1) * x[0, 0], ((3, 3),))],
     "sliding_window_view": [(lambda x: rtch.sliding_window_view(x, 2, axis=1) * 2 * x[0, 0], ((2, 3),))],
     "from_strides": [(lambda x: rtch.from_strides(x * x, (2, 2), (1, 1)) * 3, ((2, 3),))],

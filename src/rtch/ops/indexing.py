@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Rows of what reads and writes elements of lanes by index; their functions are written by hand."""
+"""Rows of what reads and writes lanes by index, blends and replaces; their functions are written by hand."""
 
 from __future__ import annotations
 
@@ -31,4 +31,22 @@ row(
     lambda g: g,
     lambda g, axis, index: F.gather(g, axis, index),
     inputs=("x", "y"),
+)
+row(
+    "lerp",
+    Kind.STRUCTURE,
+    Rule.REAL_FLOAT,
+    "``x + weight * (end - x)``; from a weight of 1/2 on ``end - (end - x) * (1 - weight)``.",
+    lambda g, weight: g * (1 - weight),
+    lambda g, weight: g * weight,
+    lambda g, x, end: g * (end - x),
+    inputs=("x", "end", "weight"),
+)
+row(
+    "nan_to_num",
+    Kind.STRUCTURE,
+    Rule.REAL_FLOAT,
+    "x with numbers for NaN and infinities.",
+    lambda g, x: F.where(F.isfinite(x), g, 0),
+    detail="What is replaced has no gradient.",
 )

@@ -28,6 +28,7 @@ from rtch.nn.functional.classification import cross_entropy, nll_loss
 from rtch.nn.functional.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from rtch.nn.functional.distance import cosine_similarity, normalize, pairwise_distance
 from rtch.nn.functional.dropout import dropout
+from rtch.nn.functional.encoding import one_hot
 from rtch.nn.functional.linear import linear
 from rtch.nn.functional.losses import (
     binary_cross_entropy,

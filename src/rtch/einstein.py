@@ -68,7 +68,7 @@ def einsum(equation: Any, /, *operands: Any) -> Tensor:
     ellipsis. An ellipsis stands for any number of axes, which broadcast. A repeated label takes the diagonal. An axis
     of size one broadcasts.
 
-    The sums have the bits of `matmul` and `sum`, along the path that `rtch.einsum`'s source describes.
+    The sums have the bits of `matmul` and `sum`, along the path in docs/numerics.md.
 
     Args:
         equation: the labels; or in turn an operand and a list of its labels as numbers from 0 to 51, with ``...`` among
@@ -177,7 +177,7 @@ def _parse(equation: str, shapes: tuple[Shape, ...]) -> tuple[list[Labels], Labe
     labels: list[Labels] = []
     n_dots = 0
     for term, shape in zip(terms, shapes, strict=True):
-        n_letters = len(term.replace("...", ""))
+        n_letters = len(_labels(term, 0, equation))
         n_ellipsis = len(shape) - n_letters
         if n_ellipsis < 0 or (n_ellipsis and "..." not in term):
             raise DimensionError(
