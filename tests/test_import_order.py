@@ -15,12 +15,8 @@ ORDER = [
     *["_version", "version", "errors", "device", "dtypes", "constants", "layout", "store", "ops", "_c"],
     *["memory", "telemetry", "printing", "dlpack", "tensor", "dtype_functions", "info"],
     *["creation", "functions", "manipulation", "ranges", "gradients", "views", "indexing", "gathering", "searching"],
-<<<<<<< HEAD
-    *["shapes", "parts", "grids", "contractions", "einsum", "composed", "foreign", "fft", "linalg"],
+    *["shapes", "parts", "grids", "contractions", "einstein", "composed", "foreign", "fft", "linalg"],
     *["convolutions", "pooling", "embeddings", "rowwise", "autograd", "fx"],
-=======
-    *["shapes", "parts", "grids", "contractions", "einstein", "composed", "autograd", "fx"],
->>>>>>> h_index
     *["random", "nn", "optim", "data", "checkpoint", "train", "service", "sklearn", "cli"],
 ]
 

@@ -6,12 +6,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-<<<<<<< HEAD
 from rtch._c import lib
-from rtch.constants import inf
-=======
-from rtch._c import failure, lib
->>>>>>> h_index
 from rtch.creation import zeros_like
 from rtch.dtype_functions import finfo
 from rtch.dtypes import float64, promote

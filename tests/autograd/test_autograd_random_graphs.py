@@ -256,14 +256,9 @@ def test_the_table_is_drawn_from() -> None:
     drawn = {{"permute": "permute_dims", "broadcast": "broadcast_to"}.get(name, name) for name in (*UNARY, *TWO)}
     assert {"negative", "relu", "square", "sqrt", "tanh", "add", "subtract", "multiply", "divide"} <= drawn
     kinds = (Kind.TERNARY, Kind.REDUCE, Kind.STRUCTURE)
-<<<<<<< HEAD
     elsewhere = {"clip", "prod", "var", "std", "gather_nd", "scatter_nd", "scatter_nd_add", "imag", "real"}
     elsewhere |= {name for name in BY_NAME if name.startswith(("fft_", "linalg_"))}
-    elsewhere |= {"gather", "scatter", "scatter_add"}
-=======
-    elsewhere = {"clip", "prod", "var", "std", "gather_nd", "scatter_nd", "scatter_nd_add"}
     elsewhere |= {"gather", "scatter", "scatter_add", "lerp", "nan_to_num"}
->>>>>>> h_index
     elsewhere |= {name for name in BY_NAME if name in ("from_strides", "diagonal", "sliding_window_view")}
     assert {op.name for op in OPS if op.kind in kinds and op.differentiable} - {"sum_to"} - elsewhere <= drawn
 

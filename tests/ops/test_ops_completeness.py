@@ -33,15 +33,8 @@ INNER = {  # what nn.functional and gradients are made of
 }
 FUNCTIONAL = {"dropout"}  # found in rtch.nn.functional
 BUILT = {"expand_dims", "flip", "squeeze", "stack"}  # made of other ops
-<<<<<<< HEAD
 EXTENSIONS = {op.name for op in OPS if op.name.startswith(("fft_", "linalg_"))}  # what rtch.fft and rtch.linalg run
 STRUCTURE = {op.name for op in OPS if op.kind is Kind.STRUCTURE} - EXTENSIONS
-=======
-HOMES = {"clip": composed, **dict.fromkeys(views.__all__, views)}
-HOMES |= dict.fromkeys(["gather", "scatter", "scatter_add"], gathering)
-HOMES |= dict.fromkeys(["lerp", "nan_to_num"], composed)
-STRUCTURE = {op.name for op in OPS if op.kind is Kind.STRUCTURE}
->>>>>>> h_index
 GENERATED = {op.name for op in OPS if op.kind is not Kind.STRUCTURE}
 
 

@@ -43,7 +43,6 @@ from rtch.nn.functional.losses import (
     soft_margin_loss,
 )
 from rtch.nn.functional.normalization import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
-from rtch.nn.functional.one_hot import one_hot
 from rtch.nn.functional.padding import pad
 from rtch.nn.functional.pooling import (
     adaptive_avg_pool1d,
