@@ -188,8 +188,10 @@ rt_tensor *rt_cross_entropy_grad(const rt_tensor *g, const rt_tensor *x, int axi
    which may be NULL, broadcast to x. */
 rt_tensor *rt_standardize(const rt_tensor *x, const rt_tensor *weight, const rt_tensor *bias, uint64_t axes, double eps,
                           int centered, rt_tensor **stats);
+/* Towards x; *sums are those of g z over each row and, where centered, of g (z being the standardised x), with the weight
+   in them unless it is one number for each row. */
 rt_tensor *rt_standardize_grad(const rt_tensor *g, const rt_tensor *x, const rt_tensor *weight, const rt_tensor *stats,
-                               uint64_t axes, int centered);
+                               uint64_t axes, int centered, rt_tensor **sums);
 /* Towards a weight of the given shape. */
 rt_tensor *rt_standardize_grad_weight(const rt_tensor *g, const rt_tensor *x, const rt_tensor *stats, uint64_t axes,
                                       int ndim, const int64_t *shape);

@@ -131,9 +131,10 @@ typedef struct rt_row_functions {
     /* out = z w + b */
     void (*standardize)(const char *x, const char *mean, const char *scale, const char *w, int w_kind, const char *b,
                         int b_kind, char *out, int64_t n);
-    /* The gradient of that towards x, g being that of the result. */
+    /* The gradient of that towards x, g being that of the result; and the sums of g z and, where centered, of g, both with w
+     * in them where that is one for each element. */
     void (*standardize_grad)(const char *g, const char *x, const char *mean, const char *scale, const char *w,
-                             int w_kind, int centered, char *out, int64_t n);
+                             int w_kind, int centered, char *along, char *sum, char *out, int64_t n);
     /* out = g z, and the sum of that: the gradient towards w. */
     void (*along)(const char *g, const char *x, const char *mean, const char *scale, char *out, int64_t n);
     void (*sum_along)(const char *g, const char *x, const char *mean, const char *scale, char *out, int64_t n);
@@ -152,8 +153,8 @@ typedef struct rt_row_functions {
     void (*standardize_turned)(const char *x, int64_t x_row, const char *mean, const char *scale, const char *w,
                                const char *b, char *out, int64_t out_row, int64_t n, int64_t n_cols);
     void (*standardize_grad_turned)(const char *g, int64_t g_row, const char *x, int64_t x_row, const char *mean,
-                                    const char *scale, const char *w, int centered, char *out, int64_t out_row,
-                                    int64_t n, int64_t n_cols, char *scratch);
+                                    const char *scale, const char *w, int centered, char *along, char *sum, char *out,
+                                    int64_t out_row, int64_t n, int64_t n_cols, char *scratch);
     /* across: mean and scale are one number for each i, not for each row. */
     void (*sum_along_turned)(const char *g, int64_t g_row, const char *x, int64_t x_row, const char *mean,
                              const char *scale, int across, char *out, int64_t n, int64_t n_cols, char *scratch);

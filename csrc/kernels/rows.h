@@ -30,8 +30,8 @@
 typedef struct {
     const char *x, *g, *w, *b;
     char *out;
-    V mean, scale, c, d;
-    int w_kind, b_kind;
+    V mean, scale, c;
+    int w_kind;
 } ROW;
 
 /* left >= 1 adjacent elements, at most a vector of them; the lanes behind them hold `pad`. */
@@ -253,10 +253,10 @@ static void RT_CAT(standardize, D)(const char *x, const char *mean, const char *
     }
 }
 
-/* v = g w, z = (x - mean) scale. */
+/* v = g w where the weight is one for each element, else g; z = (x - mean) scale. */
 static ALWAYS V RT_CAT(weighted, D)(const ROW *r, int64_t i, int64_t left) {
     const V g = LOAD(r->g + i * SIZE, left);
-    return r->w_kind == NONE ? g : g * RT_CAT(row_factor, D)(r->w, r->w_kind, r->c, i, left);
+    return r->w_kind == EACH ? g * LOAD(r->w + i * SIZE, left) : g;
 }
 
 static ALWAYS V RT_CAT(standardized, D)(const ROW *r, int64_t i, int64_t left) {
@@ -269,32 +269,31 @@ static ALWAYS void RT_CAT(term_grad, D)(const ROW *r, int64_t i, int64_t left, V
     t[1] = v;
 }
 
-/* out = scale (v - the mean of v - z times the mean of v z); without the second where not centered. */
-static ALWAYS void RT_CAT(standardize_grad_as, D)(ROW r, int64_t n, const int w_kind, const int centered) {
+/* out = (v - the mean of v - z times the mean of v z) factor; without the second where not centered. */
+static ALWAYS void RT_CAT(standardize_grad_as, D)(ROW r, int64_t n, V factor, T *sums, const int w_kind,
+                                                  const int centered) {
     r.w_kind = w_kind;
-    r.c = w_kind == ONE ? V_SPLAT(*(const T *)r.w) : V_SPLAT(0);
-    T sums[2] = {0, 0};
     RT_CAT(row_sums, D)(&r, n, RT_CAT(term_grad, D), 1 + centered, sums);
-    const V along = V_SPLAT(-(sums[0] / (T)n)), mean = V_SPLAT(sums[1] / (T)n);
+    const V along = V_SPLAT(-(sums[0] / (T)n)), mean = V_SPLAT(centered ? sums[1] / (T)n : 0);
     OVER_ROW(n, {
         V v = RT_CAT(weighted, D)(&r, i, left);
         if (centered) v = v - mean;
-        STORE(r.out + i * SIZE, left, V_FMA(along, RT_CAT(standardized, D)(&r, i, left), v) * r.scale);
+        STORE(r.out + i * SIZE, left, V_FMA(along, RT_CAT(standardized, D)(&r, i, left), v) * factor);
     })
 }
 
 static void RT_CAT(standardize_grad, D)(const char *g, const char *x, const char *mean, const char *scale,
-                                        const char *w, int w_kind, int centered, char *out, int64_t n) {
-    const ROW r = {
-        .g = g, .x = x, .w = w, .out = out, .mean = V_SPLAT(*(const T *)mean), .scale = V_SPLAT(*(const T *)scale)};
-    switch (3 * centered + w_kind) {
-    case NONE: RT_CAT(standardize_grad_as, D)(r, n, NONE, 0); break;
-    case ONE: RT_CAT(standardize_grad_as, D)(r, n, ONE, 0); break;
-    case EACH: RT_CAT(standardize_grad_as, D)(r, n, EACH, 0); break;
-    case 3 + NONE: RT_CAT(standardize_grad_as, D)(r, n, NONE, 1); break;
-    case 3 + ONE: RT_CAT(standardize_grad_as, D)(r, n, ONE, 1); break;
-    default: RT_CAT(standardize_grad_as, D)(r, n, EACH, 1);
-    }
+                                        const char *w, int w_kind, int centered, char *along, char *sum, char *out,
+                                        int64_t n) {
+    const T s = *(const T *)scale, factor = w_kind == ONE ? s * *(const T *)w : s;
+    const ROW r = {.g = g, .x = x, .w = w, .out = out, .mean = V_SPLAT(*(const T *)mean), .scale = V_SPLAT(s)};
+    T sums[2] = {0, 0};
+    if (w_kind == EACH && centered) RT_CAT(standardize_grad_as, D)(r, n, V_SPLAT(factor), sums, EACH, 1);
+    else if (w_kind == EACH) RT_CAT(standardize_grad_as, D)(r, n, V_SPLAT(factor), sums, EACH, 0);
+    else if (centered) RT_CAT(standardize_grad_as, D)(r, n, V_SPLAT(factor), sums, NONE, 1);
+    else RT_CAT(standardize_grad_as, D)(r, n, V_SPLAT(factor), sums, NONE, 0);
+    *(T *)along = sums[0];
+    *(T *)sum = sums[1];
 }
 
 static ALWAYS void RT_CAT(term_along, D)(const ROW *r, int64_t i, int64_t left, V *t) {

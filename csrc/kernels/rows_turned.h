@@ -144,35 +144,45 @@ static void RT_CAT(standardize_turned, D)(const char *x, int64_t x_row, const ch
 }
 
 static ALWAYS void RT_CAT(turned_grad, D)(const TURNED *r, int64_t i, int64_t at, int64_t left, V *t) {
-    const V v = r->w ? G_AT(i) * LOAD(r->w + at, left) : G_AT(i);
-    t[0] = v * ((X_AT(i) - MEAN) * SCALE);
-    t[1] = v;
+    const V g = G_AT(i);
+    t[0] = g * ((X_AT(i) - MEAN) * SCALE);
+    t[1] = g;
 }
 
-static ALWAYS void RT_CAT(standardize_grad_turned_as, D)(TURNED r_, int64_t n, int64_t n_cols, const int has_w,
-                                                         const int centered, char *scratch) {
-    const TURNED *const r = &r_;
-    if (!has_w) r_.w = NULL;
+static ALWAYS void RT_CAT(standardize_grad_rows, D)(const TURNED *r, int64_t i, const int rounds, int64_t n_cols,
+                                                    const char *along, const char *mean, const char *factor,
+                                                    const int centered) {
+    EACH_COLUMN(n_cols, {
+        const V a = (V)WHOLE(along + at), m = (V)WHOLE(mean + at), f = (V)WHOLE(factor + at), x_mean = MEAN, s = SCALE;
+        for (int k = 0; k < rounds; k++) {
+            const V v = centered ? G_AT(i + k) - m : G_AT(i + k);
+            STORE_AT(i + k, V_FMA(a, (X_AT(i + k) - x_mean) * s, v) * f);
+        }
+    })
+}
+
+static ALWAYS void RT_CAT(standardize_grad_turned_as, D)(const TURNED *r, int64_t n, int64_t n_cols, const int centered,
+                                                         char *along_out, char *sum_out, char *scratch) {
     const V count = V_SPLAT((T)n);
     char *const along = RT_CAT(turned_sums, D)(r, n, n_cols, RT_CAT(turned_grad, D), 1 + centered, scratch);
-    char *const mean = along + r->width;
+    char *const mean = centered ? along + r->width : scratch, *const factor = scratch + r->width;
     EACH_COLUMN(n_cols, {
-        WHOLE(along + at) = (V_ANY) - ((V)WHOLE(along + at) / count);
-        if (centered) WHOLE(mean + at) = (V_ANY)((V)WHOLE(mean + at) / count);
-        (void)left;
+        const V a = (V)WHOLE(along + at), m = centered ? (V)WHOLE(mean + at) : V_SPLAT(0), s = SCALE;
+        STORE(along_out + at, left, a);
+        STORE(sum_out + at, left, m);
+        WHOLE(along + at) = (V_ANY) - (a / count);
+        WHOLE(mean + at) = (V_ANY)(m / count);
+        WHOLE(factor + at) = (V_ANY)(r->w ? s * LOAD(r->w + at, left) : s);
     })
-    for (int64_t i = 0; i < n; i++)
-        EACH_COLUMN(n_cols, {
-            const V scale = SCALE;
-            V v = has_w ? G_AT(i) * LOAD(r->w + at, left) : G_AT(i);
-            if (centered) v = v - (V)WHOLE(mean + at);
-            STORE_AT(i, V_FMA((V)WHOLE(along + at), (X_AT(i) - MEAN) * scale, v) * scale);
-        })
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4) RT_CAT(standardize_grad_rows, D)(r, i, 4, n_cols, along, mean, factor, centered);
+    for (; i < n; i++) RT_CAT(standardize_grad_rows, D)(r, i, 1, n_cols, along, mean, factor, centered);
 }
 
 static void RT_CAT(standardize_grad_turned, D)(const char *g, int64_t g_row, const char *x, int64_t x_row,
                                                const char *mean, const char *scale, const char *w, int centered,
-                                               char *out, int64_t out_row, int64_t n, int64_t n_cols, char *scratch) {
+                                               char *along, char *sum, char *out, int64_t out_row, int64_t n,
+                                               int64_t n_cols, char *scratch) {
     const TURNED r = {.g = g,
                       .g_row = g_row,
                       .x = x,
@@ -183,10 +193,8 @@ static void RT_CAT(standardize_grad_turned, D)(const char *g, int64_t g_row, con
                       .out = out,
                       .out_row = out_row,
                       .width = RT_CAT(turned_width, D)(n_cols)};
-    if (w && centered) RT_CAT(standardize_grad_turned_as, D)(r, n, n_cols, 1, 1, scratch);
-    else if (w) RT_CAT(standardize_grad_turned_as, D)(r, n, n_cols, 1, 0, scratch);
-    else if (centered) RT_CAT(standardize_grad_turned_as, D)(r, n, n_cols, 0, 1, scratch);
-    else RT_CAT(standardize_grad_turned_as, D)(r, n, n_cols, 0, 0, scratch);
+    if (centered) RT_CAT(standardize_grad_turned_as, D)(&r, n, n_cols, 1, along, sum, scratch);
+    else RT_CAT(standardize_grad_turned_as, D)(&r, n, n_cols, 0, along, sum, scratch);
 }
 
 static ALWAYS void RT_CAT(turned_along, D)(const TURNED *r, int64_t i, int64_t at, int64_t left, V *t) {

@@ -307,6 +307,14 @@ static int is_view(int op) {
            op == RT_OP_GETITEM || op == RT_OP_FROM_STRIDES || op == RT_OP_SLIDING_WINDOW_VIEW || op == RT_OP_DIAGONAL;
 }
 
+static int digest_parts_of_complex(uint64_t *h, int part, int dtype) {
+    if (!rt_is_complex(dtype)) return 1;
+    rt_tensor *x = input(dtype, 61, 131, 4);
+    const int ok = x && absorb(h, rt_part(x, part == RT_OP_IMAG));
+    if (x) rt_release(x);
+    return ok;
+}
+
 static int digest_casts(uint64_t *h) {
     int ok = 1;
     for (int from = 0; from < RT_N_DTYPES; from++) {
@@ -549,6 +557,90 @@ static int digest_clip(uint64_t *h, int dtype) {
     return ok;
 }
 
+static int is_of_rows(int op) {
+    return op == RT_OP_SOFTMAX || op == RT_OP_LOG_SOFTMAX || op == RT_OP_SOFTMAX_GRAD || op == RT_OP_LOG_SOFTMAX_GRAD ||
+           op == RT_OP_LOGSUMEXP || op == RT_OP_SOFTMAX_CROSS_ENTROPY || op == RT_OP_SOFTMAX_CROSS_ENTROPY_GRAD ||
+           op == RT_OP_STANDARDIZE || op == RT_OP_STANDARDIZE_GRAD || op == RT_OP_STANDARDIZE_GRAD_WEIGHT;
+}
+
+static int absorb_both(uint64_t *h, rt_tensor *a, rt_tensor *b) {
+    const int ok = absorb(h, a);
+    return absorb(h, b) && ok;
+}
+
+/* Softmax and its kin of x along an axis; g is a gradient. */
+static int digest_softmax(uint64_t *h, int op, const rt_tensor *x, const rt_tensor *g, int axis) {
+    const uint64_t axes = (uint64_t)1 << axis;
+    const int64_t n = rt_t_shape(x)[axis], n_rows = x->numel / n;
+    if (op == RT_OP_SOFTMAX || op == RT_OP_LOG_SOFTMAX) return absorb(h, rt_softmax(op, x, axes));
+    if (op == RT_OP_LOGSUMEXP) return absorb(h, rt_logsumexp(x, axes, 1)) && absorb(h, rt_logsumexp(x, 3, 0));
+    if (op == RT_OP_SOFTMAX_GRAD || op == RT_OP_LOG_SOFTMAX_GRAD) {
+        rt_tensor *y = rt_softmax(op == RT_OP_SOFTMAX_GRAD ? RT_OP_SOFTMAX : RT_OP_LOG_SOFTMAX, x, axes);
+        const int ok = y && absorb(h, rt_softmax_grad(op, g, y, axes));
+        if (y) rt_release(y);
+        return ok;
+    }
+    const int64_t first[8] = {0, 0, 1, axis ? n_rows : 1, 0, 0, 1, axis ? 1 : n_rows};
+    rt_tensor *count = rt_arange(RT_I64, n_rows, 0, 0, 0, 7), *stats = NULL;
+    rt_tensor *target = count ? rt_binary_scalar(RT_OP_REMAINDER, count, RT_I64, 0, 0, n, 0) : NULL;
+    rt_tensor *line = rt_index(g, 2, first), *dy = line ? rt_reshape(line, 1, &n_rows) : NULL;
+    rt_tensor *loss = target && dy ? rt_cross_entropy(x, axis, target, 3, &stats) : NULL;
+    int ok = loss != NULL;
+    if (ok && op == RT_OP_SOFTMAX_CROSS_ENTROPY) ok = absorb_both(h, rt_retain(loss), rt_retain(stats));
+    else if (ok) ok = absorb(h, rt_cross_entropy_grad(dy, x, axis, target, 3, stats));
+    rt_tensor *const all[6] = {count, stats, target, line, dy, loss};
+    for (int i = 0; i < 6; i++)
+        if (all[i]) rt_release(all[i]);
+    return ok;
+}
+
+/* Standardising of x along axes, with a weight from its first row or column. */
+static int digest_standardize(uint64_t *h, int op, const rt_tensor *x, const rt_tensor *g, uint64_t axes, int by_row) {
+    const int64_t rows = rt_t_shape(x)[0], cols = rt_t_shape(x)[1];
+    const int along_first = ((axes & 1) != 0) != by_row; /* the weight has a number for each of the rows of x */
+    const int64_t shape[2] = {along_first ? rows : 1, along_first ? 1 : cols};
+    const int64_t spec[8] = {0, 0, 1, shape[0], 0, 0, 1, shape[1]};
+    const int centered = (x->dtype == RT_F32) == by_row;
+    rt_tensor *stats = NULL, *sums = NULL, *weight = rt_index(x, 2, spec);
+    rt_tensor *y = weight ? rt_standardize(x, weight, by_row ? weight : NULL, axes, 1e-5, centered, &stats) : NULL;
+    int ok = y != NULL;
+    if (ok && op == RT_OP_STANDARDIZE) ok = absorb_both(h, rt_retain(y), rt_retain(stats));
+    else if (ok && op == RT_OP_STANDARDIZE_GRAD) {
+        rt_tensor *dx = rt_standardize_grad(g, x, weight, stats, axes, centered, &sums);
+        ok = dx && absorb_both(h, dx, rt_retain(sums));
+    } else if (ok) ok = absorb(h, rt_standardize_grad_weight(g, x, stats, axes, 2, shape));
+    rt_tensor *const all[4] = {stats, sums, weight, y};
+    for (int i = 0; i < 4; i++)
+        if (all[i]) rt_release(all[i]);
+    return ok;
+}
+
+static int digest_rows(uint64_t *h, int op, int dtype) {
+    if (!rt_k.rows[dtype].softmax) return 1;
+    const int64_t shapes[4][2] = {{61, 131}, {5, 3001}, {2501, 9}, {3, 1}};
+    const int standardizes = op >= RT_OP_STANDARDIZE && op <= RT_OP_STANDARDIZE_GRAD_WEIGHT;
+    int ok = 1;
+    for (int s = 0; ok && s < 5; s++) {
+        const int64_t *shape = shapes[s % 4]; /* the first again with special values */
+        rt_tensor *x = s < 4 ? moderate(dtype, shape[0], shape[1], 5) : input(dtype, shape[0], shape[1], 3);
+        rt_tensor *g = moderate(dtype, shape[0], shape[1], 6), *turned[2] = {NULL, NULL};
+        if (x && g) turned[0] = rt_transpose(x), turned[1] = rt_transpose(g);
+        ok = turned[0] && turned[1];
+        for (int axis = 0; ok && axis < 2; axis++) {
+            if (!standardizes)
+                ok = digest_softmax(h, op, x, g, axis) && digest_softmax(h, op, turned[0], turned[1], axis);
+            else
+                for (int by_row = 0; ok && by_row < 2; by_row++)
+                    ok = digest_standardize(h, op, x, g, (uint64_t)1 << axis, by_row) &&
+                         digest_standardize(h, op, turned[0], turned[1], (uint64_t)1 << axis, by_row);
+        }
+        rt_tensor *const all[4] = {x, g, turned[0], turned[1]};
+        for (int i = 0; i < 4; i++)
+            if (all[i]) rt_release(all[i]);
+    }
+    return ok;
+}
+
 int rt_digest_parts(void) {
     return N_PARTS;
 }
@@ -598,6 +690,10 @@ uint64_t rt_digest(int part) {
     case RT_OP_SCATTER_ADD:
         for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++) ok = digest_lanes(&h, part, dtype);
         break;
+    case RT_OP_REAL:
+    case RT_OP_IMAG:
+        for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++) ok = digest_parts_of_complex(&h, part, dtype);
+        break;
     case RT_OP_CONVOLUTION:
     case RT_OP_CONVOLUTION_TRANSPOSE:
     case RT_OP_CONVOLUTION_WEIGHT:
@@ -623,7 +719,9 @@ uint64_t rt_digest(int part) {
         break;
     default:
         for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++)
-            ok = is_view(part) ? digest_view(&h, part, dtype) : digest_op(&h, part, dtype);
+            ok = is_view(part)      ? digest_view(&h, part, dtype)
+                 : is_of_rows(part) ? digest_rows(&h, part, dtype)
+                                    : digest_op(&h, part, dtype);
     }
     rt_fenv_leave(fenv);
     return ok && h != seed ? h : 0; /* a part that no kernel ran in proves nothing */

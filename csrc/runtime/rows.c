@@ -41,7 +41,7 @@ typedef struct rows {
     int64_t ignored;
     const int64_t *target;
     const char *g;
-    char *out, *stats[3]; /* dense, one element a row */
+    char *out, *stats[3], *sums[2]; /* dense, one element a row */
 } rows;
 
 static int64_t offset_of(const dim *d, int n, int operand, int64_t index) {
@@ -183,7 +183,7 @@ static int walk(rows *r, const rt_tensor *const *t, int n_operands, uint64_t axe
     if (r->n == 0 || r->n_rows == 0) return RT_OK;
     if (r->n_reduced == 0) {
         r->reduced[0] = (dim){1, {0}}, r->n_reduced = 1;
-        for (int i = 0; i < n_operands; i++) r->reduced[0].stride[i] = r->item;
+        for (int i = 0; i < n_operands; i++) r->reduced[0].stride[i] = factors >> i & 1 ? 0 : r->item;
     }
     int turned = 0; /* some rows are columns in memory */
     for (int i = 0; i < n_operands; i++) {
@@ -463,36 +463,50 @@ static int check_grad(const rt_tensor *const *t, int n, const rt_tensor *g, cons
 }
 
 static void standardize_grad_row(const rows *r, int64_t row, char *const *p) {
-    r->f->standardize_grad(p[1], p[0], r->stats[0] + row * r->item, r->stats[2] + row * r->item,
-                           r->w_at ? p[r->w_at] : NULL, r->w_at ? r->kind[r->w_at] : RT_FACTOR_NONE, r->centered,
+    const int64_t at = row * r->item;
+    r->f->standardize_grad(p[1], p[0], r->stats[0] + at, r->stats[2] + at, r->w_at ? p[r->w_at] : NULL,
+                           r->w_at ? r->kind[r->w_at] : RT_FACTOR_NONE, r->centered, r->sums[0] + at, r->sums[1] + at,
                            p[r->n_operands - 1], r->n);
 }
 
 static void standardize_grad_turned(const rows *r, int64_t row, int64_t n_cols, char *const *p, char *scratch) {
+    const int64_t at = row * r->item;
     const int out = r->n_operands - 1;
-    r->f->standardize_grad_turned(p[1], along(r, 1), p[0], along(r, 0), r->stats[0] + row * r->item,
-                                  r->stats[2] + row * r->item, r->w_at ? p[r->w_at] : NULL, r->centered, p[out],
+    r->f->standardize_grad_turned(p[1], along(r, 1), p[0], along(r, 0), r->stats[0] + at, r->stats[2] + at,
+                                  r->w_at ? p[r->w_at] : NULL, r->centered, r->sums[0] + at, r->sums[1] + at, p[out],
                                   along(r, out), r->n, n_cols, scratch);
 }
 
+/* Whether a weight is one number for each row by its shape: how the gradient is computed may not hang on strides. */
+static int is_by_row(const rt_tensor *weight, const rt_tensor *x, uint64_t axes) {
+    for (int d = 0; weight && d < weight->ndim; d++)
+        if (axes >> (x->ndim - weight->ndim + d) & 1 && rt_t_shape(weight)[d] != 1) return 0;
+    return 1;
+}
+
 rt_tensor *rt_standardize_grad(const rt_tensor *g, const rt_tensor *x, const rt_tensor *weight, const rt_tensor *stats,
-                               uint64_t axes, int centered) {
+                               uint64_t axes, int centered, rt_tensor **sums) {
     const rt_tensor *t[MAX_ROW_OPERANDS] = {x, g, weight};
     int n = weight ? 3 : 2;
     int status = check_grad(t, n, g, stats, axes);
     if (status == RT_OK && !fits(weight, x)) status = RT_ERR_BROADCAST;
     if (status != RT_OK) RT_FAIL(status);
+    const int64_t n_rows = count_without(x, axes), shape[2] = {2, n_rows}, plane = n_rows * rt_itemsize(x->dtype);
     rt_tensor *out = rt_new(x->dtype, x->ndim, rt_t_shape(x));
-    if (!out) return NULL;
+    rt_tensor *added = out ? rt_full(x->dtype, 2, shape, 0, 0, 0) : NULL;
+    if (!added) return out ? given(out, RT_ERR_ALLOC) : NULL;
     rows r = {.each = standardize_grad_row,
               .turned = standardize_grad_turned,
               .centered = centered,
               .writes = 1,
-              .w_at = weight ? 2 : 0};
-    const int64_t plane = count_without(x, axes) * rt_itemsize(x->dtype);
+              .w_at = weight ? 2 : 0,
+              .sums = {added->data, added->data + plane}};
     for (int i = 0; i < 3; i++) r.stats[i] = stats->data + i * plane;
     t[n++] = out;
-    return given(out, walk(&r, t, n, axes, 4));
+    status = walk(&r, t, n, axes, is_by_row(weight, x, axes) ? 4 : 0);
+    if (status == RT_OK) *sums = added;
+    else rt_release(added);
+    return given(out, status);
 }
 
 static void along_row(const rows *r, int64_t row, char *const *p) {

@@ -11,10 +11,10 @@ from rtch.dtypes import as_dtype, float32
 from rtch.errors import DTypeError
 from rtch.functions import exp, isfinite, sqrt, square
 from rtch.gathering import take_along_axis
-from rtch.manipulation import astype, expand_dims, spread, squeeze
+from rtch.manipulation import astype, expand_dims, reshape, spread, squeeze, sum_to
 from rtch.ops.row import F
 from rtch.ops.table import BY_NAME
-from rtch.tensor import Tensor, axes_mask, need_tensors, reduce, structure, where, wrap
+from rtch.tensor import Tensor, axes_mask, grad_mode, need_tensors, reduce, structure, where, wrap
 
 _SOFTMAX, _LOG_SOFTMAX, _LOGSUMEXP = (BY_NAME[name] for name in ("softmax", "log_softmax", "logsumexp"))
 _CROSS_ENTROPY, _CROSS_ENTROPY_GRAD = (
@@ -180,12 +180,15 @@ class Standardized(NamedTuple):
     stats: Tensor
     weight_shape: tuple[int, ...]
     bias_shape: tuple[int, ...]
+    sums: list[Tensor]
+    """A gradient of the result, and over each row the sums of it times the standardised x, and of it alone: what the
+    gradient towards x needs, and what those towards weight and bias may be. Empty where they are not known."""
 
 
 def standardize(
     where_: str, x: Tensor, weight: Tensor | None, bias: Tensor | None, axes: int, eps: float, centered: bool = True
-) -> tuple[Tensor, Tensor]:
-    """``(x - mean) / sqrt(variance + eps) * weight + bias`` and, (3, rows), mean, variance and ``1 / sqrt(...)``.
+) -> tuple[Tensor, Standardized]:
+    """``(x - mean) / sqrt(variance + eps) * weight + bias``, and what was kept.
 
     Args:
         where_: who asks, for errors.
@@ -202,10 +205,9 @@ def standardize(
     h = lib.rt_standardize(x._h, w, b, axes, eps, centered, stats)
     if not h:
         raise failure(where_, *(t for t in (x, weight, bias) if t is not None))
-    kept = wrap(stats[0])
-    shapes = tuple(() if t is None else t.shape for t in (weight, bias))
-    by = Standardized(axes, eps, centered, kept, *shapes)
-    return structure(_STANDARDIZE, h, (x, weight, bias), {"by": by}), kept
+    weight_shape, bias_shape = (() if t is None else t.shape for t in (weight, bias))
+    by = Standardized(axes, eps, centered, wrap(stats[0]), weight_shape, bias_shape, [])
+    return structure(_STANDARDIZE, h, (x, weight, bias), {"by": by}), by
 
 
 def standardized(x: Tensor, by: Standardized) -> Tensor:
@@ -215,15 +217,44 @@ def standardized(x: Tensor, by: Standardized) -> Tensor:
 
 def standardize_grad(dy: Tensor, x: Tensor, weight: Tensor | None, by: Standardized) -> Tensor:
     """The row standardize_grad."""
+    sums = ffi.new("rt_tensor **")
     w = ffi.NULL if weight is None else weight._h
-    h = lib.rt_standardize_grad(dy._h, x._h, w, by.stats._h, by.axes, by.centered)
+    h = lib.rt_standardize_grad(dy._h, x._h, w, by.stats._h, by.axes, by.centered, sums)
+    if not h:
+        raise failure("standardize_grad", dy, x)
+    by.sums[:] = (dy, wrap(sums[0])) if weight is None or _is_by_row(weight.shape, x.shape, by.axes) else ()
     return structure(_STANDARDIZE_GRAD, h, (dy, x, weight), {"by": by})
+
+
+def _is_by_row(shape: tuple[int, ...], x_shape: tuple[int, ...], axes: int, every: bool = False) -> bool:
+    """Whether a shape that broadcasts to x's is one number for each row; every: for each row a number of its own."""
+    sizes = (1,) * (len(x_shape) - len(shape)) + shape
+    return all(
+        size == 1 if axes >> d & 1 else not every or size == n
+        for d, (size, n) in enumerate(zip(sizes, x_shape, strict=True))
+    )
+
+
+def _known_sum(which: int, dy: Tensor, shape: tuple[int, ...], by: Standardized) -> Tensor | None:
+    """A sum in `by.sums` in the shape of a weight or bias, if that is what it is and no graph is recorded."""
+    if grad_mode.enabled or not by.sums or by.sums[0] is not dy or not _is_by_row(shape, dy.shape, by.axes, every=True):
+        return None
+    return reshape(by.sums[1][which], shape)
 
 
 def standardize_grad_weight(dy: Tensor, x: Tensor, by: Standardized, shape: tuple[int, ...]) -> Tensor:
     """The row standardize_grad_weight."""
+    known = _known_sum(0, dy, shape, by)
+    if known is not None:
+        return known
     h = lib.rt_standardize_grad_weight(dy._h, x._h, by.stats._h, by.axes, len(shape), shape)
     return structure(_STANDARDIZE_GRAD_WEIGHT, h, (dy, x), {"by": by})
+
+
+def standardize_grad_bias(dy: Tensor, by: Standardized) -> Tensor:
+    """The gradient of standardize towards the bias: the sum of dy."""
+    known = _known_sum(1, dy, by.bias_shape, by) if by.centered else None
+    return sum_to(dy, by.bias_shape) if known is None else known
 
 
 def standardize_grad_dy(g: Tensor, x: Tensor, weight: Tensor | None, by: Standardized) -> Tensor:
@@ -265,6 +296,7 @@ for _function in (
     softmax_grad,
     softmax_grad_y,
     standardize_grad,
+    standardize_grad_bias,
     standardize_grad_dy,
     standardize_grad_weight,
     standardize_grad_x,

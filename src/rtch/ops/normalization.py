@@ -72,7 +72,7 @@ row(
     "(x - mean) / sqrt(variance + eps) * weight + bias, mean and variance over axes.",
     lambda g, x, weight, by: F.standardize_grad(g, x, weight, by),
     lambda g, x, by: F.standardize_grad_weight(g, x, by, by.weight_shape),
-    lambda g, by: F.sum_to(g, by.bias_shape),
+    lambda g, by: F.standardize_grad_bias(g, by),
     detail="Without centering the mean is taken to be 0.",
     inputs=("x", "weight", "bias"),
 )

@@ -62,10 +62,10 @@ def batch_norm(
             shape=input.shape,
         )
     axes = (1 << input.ndim) - 1 - 2
-    out, stats = standardize("batch_norm", input, factor, summand, axes, eps)
+    out, by = standardize("batch_norm", input, factor, summand, axes, eps)
     if count:
-        _move(running_mean, stats[0], momentum)
-        _move(running_var, stats[1] * (count / (count - 1)), momentum)
+        _move(running_mean, by.stats[0], momentum)
+        _move(running_var, by.stats[1] * (count / (count - 1)), momentum)
     return out
 
 
@@ -114,9 +114,9 @@ def instance_norm(
             f"instance_norm: more than 1 value per channel is needed; got shape {list(input.shape)}", shape=input.shape
         )
     axes = (1 << input.ndim) - 1 - 3
-    out, stats = standardize("instance_norm", input, factor, summand, axes, eps)
+    out, by = standardize("instance_norm", input, factor, summand, axes, eps)
     if input.size:
-        each = reshape(stats, (3, *input.shape[:2]))
+        each = reshape(by.stats, (3, *input.shape[:2]))
         _move(running_mean, each[0].mean(0), momentum)
         _move(running_var, each[1].mean(0) * (count / (count - 1)), momentum)
     return out
