@@ -290,7 +290,7 @@ int64_t rt_copies_made(void);     /* copies that copy-on-write had to make */
 /* Self-test: part i runs one op, or one kernel that is no op, on fixed inputs and hashes the bits it gives.
  */
 int rt_digest_parts(void);
-const char *rt_digest_name(int part);
+const char *rt_digest_name(int part); /* NULL of what has no kernel here: transforms and linear algebra */
 uint64_t rt_digest(int part); /* 0 where memory could not be had */
 /* cdef end */
 

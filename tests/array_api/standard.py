@@ -112,6 +112,34 @@ FUNCTIONS: dict[str, dict[str, str]] = {
     },
 }
 
+_ONE_AXIS = "x, /, *, n=None, axis=-1, norm='backward'"
+_SEVERAL_AXES = "x, /, *, s=None, axes=None, norm='backward'"
+EXTENSIONS: dict[str, dict[str, str]] = {
+    "fft": {
+        **dict.fromkeys(["fft", "ifft", "rfft", "irfft", "hfft", "ihfft"], _ONE_AXIS),
+        **dict.fromkeys(["fftn", "ifftn", "rfftn", "irfftn"], _SEVERAL_AXES),
+        **dict.fromkeys(["fftfreq", "rfftfreq"], "n, /, *, d=1.0, dtype=None, device=None"),
+        **dict.fromkeys(["fftshift", "ifftshift"], "x, /, *, axes=None"),
+    },
+    "linalg": {
+        **dict.fromkeys(["det", "eigh", "eigvalsh", "inv", "matrix_transpose", "slogdet", "svdvals"], "x, /"),
+        **dict.fromkeys(["matmul", "outer", "solve"], "x1, x2, /"),
+        "cholesky": "x, /, *, upper=False",
+        "cross": "x1, x2, /, *, axis=-1",
+        "diagonal": "x, /, *, offset=0",
+        "matrix_norm": "x, /, *, keepdims=False, ord='fro'",
+        "matrix_power": "x, n, /",
+        "matrix_rank": "x, /, *, rtol=None",
+        "pinv": "x, /, *, rtol=None",
+        "qr": "x, /, *, mode='reduced'",
+        "svd": "x, /, *, full_matrices=True",
+        "tensordot": "x1, x2, /, *, axes=2",
+        "trace": "x, /, *, offset=0, dtype=None",
+        "vecdot": "x1, x2, /, *, axis=-1",
+        "vector_norm": "x, /, *, axis=None, keepdims=False, ord=2",
+    },
+}
+
 ATTRIBUTES = ["dtype", "device", "mT", "ndim", "shape", "size", "T"]
 
 _IN_PLACE = ["add", "and", "floordiv", "lshift", "matmul", "mod", "mul", "or", "pow", "rshift", "sub", "truediv", "xor"]

@@ -58,6 +58,17 @@ def test_functions(name: str, parameters: str) -> None:
     check(getattr(rtch, name), parameters)
 
 
+@pytest.mark.parametrize("extension", standard.EXTENSIONS)
+def test_extensions(extension: str) -> None:
+    """All functions with the standard's signatures; beside them stand results' classes and `lstsq` alone."""
+    module = getattr(rtch, extension)
+    assert extension in dir(rtch)
+    for name, parameters in standard.EXTENSIONS[extension].items():
+        check(getattr(module, name), parameters)
+    others = {name for name in module.__all__ if not name.endswith("Result")} - set(standard.EXTENSIONS[extension])
+    assert others == ({"lstsq"} if extension == "linalg" else set())
+
+
 @pytest.mark.parametrize(("name", "parameters"), standard.METHODS.items())
 def test_methods(name: str, parameters: str) -> None:
     """Each with the standard's signature."""
@@ -118,7 +129,10 @@ def test_the_reference_page() -> None:
     text = PAGE.read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| ([a-z ]+) \| ((?:`\w+`,? ?)+) \|", text, re.MULTILINE))
     listed = {section: re.findall(r"`(\w+)`", names) for section, names in rows.items()}
-    assert {"constants", "dtypes", "attributes", "methods"} == set(listed) - set(standard.FUNCTIONS)
+    extensions = {f"extension {name}" for name in standard.EXTENSIONS}
+    assert {"constants", "dtypes", "attributes", "methods", *extensions} == set(listed) - set(standard.FUNCTIONS)
+    for extension, functions in standard.EXTENSIONS.items():
+        assert sorted(functions) == sorted(listed[f"extension {extension}"])
     for section, functions in standard.FUNCTIONS.items():
         assert sorted(functions) == sorted(listed[section])
         assert set(listed[section]) <= set(dir(rtch))

@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 
 from rtch.errors import ArgumentError
 from rtch.foreign import from_numpy, recorded
-from rtch.linalg.matrices import adjoint, call, factors, need_matrices
+from rtch.linalg.matrices import adjoint, call, factors, iterate, need_matrices
 from rtch.ops.table import BY_NAME
 from rtch.tensor import Tensor, grad_mode
 
 _CHOLESKY, _EIGH, _QR, _SVD = (BY_NAME[f"linalg_{name}"] for name in ("cholesky", "eigh", "qr", "svd"))
-_DIVERGED = "has no decomposition that the iteration converges to"
 
 
 class EighResult(NamedTuple):
@@ -94,7 +93,7 @@ def eigh(x: Tensor, /) -> EighResult:
         x: (..., n, n).
 
     Raises:
-        LinAlgError: the iteration does not converge, as for NaN.
+        LinAlgError: a matrix holds NaN or an infinity, or the iteration does not converge.
         ArgumentError: the matrices are not square.
         DimensionError: fewer than two dimensions.
         DTypeError: neither floating nor complex.
@@ -102,7 +101,7 @@ def eigh(x: Tensor, /) -> EighResult:
     import numpy.linalg
 
     need_matrices("eigh", x, square=True)
-    made = call("eigh", _DIVERGED, numpy.linalg.eigh, x)
+    made = iterate("eigh", numpy.linalg.eigh, x)
     return EighResult(*factors(_EIGH, x, made, (x.dtype.real, x.dtype), (1, 2)))
 
 
@@ -113,7 +112,7 @@ def eigvalsh(x: Tensor, /) -> Tensor:
     need_matrices("eigvalsh", x, square=True)
     if x._node is not None and grad_mode.enabled:
         return eigh(x).eigenvalues
-    return from_numpy(call("eigvalsh", _DIVERGED, numpy.linalg.eigvalsh, x), x.dtype.real)
+    return from_numpy(iterate("eigvalsh", numpy.linalg.eigvalsh, x), x.dtype.real)
 
 
 def svd(x: Tensor, /, *, full_matrices: bool = True) -> SVDResult:
@@ -128,14 +127,14 @@ def svd(x: Tensor, /, *, full_matrices: bool = True) -> SVDResult:
         full_matrices: give U m columns and Vh n rows, not k.
 
     Raises:
-        LinAlgError: the iteration does not converge, as for NaN.
+        LinAlgError: a matrix holds NaN or an infinity, or the iteration does not converge.
         DimensionError: fewer than two dimensions.
         DTypeError: neither floating nor complex.
     """
     import numpy.linalg
 
     need_matrices("svd", x)
-    made = call("svd", _DIVERGED, lambda a: numpy.linalg.svd(a, full_matrices), x)
+    made = iterate("svd", lambda a: numpy.linalg.svd(a, full_matrices), x)
     return SVDResult(*factors(_SVD, x, made, (x.dtype, x.dtype.real, x.dtype), (2, 1, 2)))
 
 
@@ -146,4 +145,4 @@ def svdvals(x: Tensor, /) -> Tensor:
     need_matrices("svdvals", x)
     if x._node is not None and grad_mode.enabled:
         return svd(x, full_matrices=False).S
-    return from_numpy(call("svdvals", _DIVERGED, lambda a: numpy.linalg.svd(a, compute_uv=False), x), x.dtype.real)
+    return from_numpy(iterate("svdvals", lambda a: numpy.linalg.svd(a, compute_uv=False), x), x.dtype.real)

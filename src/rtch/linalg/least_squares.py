@@ -12,8 +12,8 @@ from rtch.errors import ArgumentError, BroadcastError
 from rtch.foreign import from_numpy, recorded
 from rtch.functions import abs as magnitude
 from rtch.functions import sum as sum_
-from rtch.linalg.decompositions import _DIVERGED, svdvals
-from rtch.linalg.matrices import call, need_floating, need_matrices
+from rtch.linalg.decompositions import svdvals
+from rtch.linalg.matrices import iterate, need_floating, need_matrices
 from rtch.manipulation import astype, expand_dims, matmul
 from rtch.ops.table import BY_NAME
 from rtch.tensor import Tensor
@@ -50,7 +50,7 @@ def matrix_rank(x: Tensor, /, *, rtol: float | Tensor | None = None) -> Tensor:
         rtol: a number or a tensor that broadcasts with the batch; max(m, n) times the dtype's eps unless given.
 
     Raises:
-        LinAlgError: the iteration does not converge, as for NaN.
+        LinAlgError: a matrix holds NaN or an infinity, or the iteration does not converge.
         ArgumentError: rtol is no number.
         DimensionError: fewer than two dimensions.
         DTypeError: neither floating nor complex.
@@ -74,7 +74,7 @@ def pinv(x: Tensor, /, *, rtol: float | Tensor | None = None) -> Tensor:
             the batch; max(m, n) times the dtype's eps unless given.
 
     Raises:
-        LinAlgError: the iteration does not converge, as for NaN.
+        LinAlgError: a matrix holds NaN or an infinity, or the iteration does not converge.
         ArgumentError: rtol is no number.
         DimensionError: fewer than two dimensions.
         DTypeError: neither floating nor complex.
@@ -87,7 +87,7 @@ def _pinv(where: str, x: Tensor, cutoff: Any) -> tuple[Tensor, Tensor]:
     """The pseudo-inverse, and the singular values."""
     import numpy
 
-    u, s, vh = call(where, _DIVERGED, lambda a: numpy.linalg.svd(a, full_matrices=False), x)
+    u, s, vh = iterate(where, lambda a: numpy.linalg.svd(a, full_matrices=False), x)
     bound = cutoff.numpy() if isinstance(cutoff, Tensor) else cutoff
     kept = s > s[..., :1] * bound
     with numpy.errstate(all="ignore"):
@@ -109,7 +109,7 @@ def lstsq(a: Tensor, b: Tensor, /, rcond: float | None = None) -> LstsqResult:
         rcond: singular values of at most rcond times the largest count as 0; as rtol of `pinv` unless given.
 
     Raises:
-        LinAlgError: the iteration does not converge, as for NaN.
+        LinAlgError: a matrix holds NaN or an infinity, or the iteration does not converge.
         ArgumentError: rcond is no number.
         BroadcastError: the shapes do not fit together.
         DimensionError: a has fewer than two dimensions, or b none.

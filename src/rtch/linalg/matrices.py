@@ -52,9 +52,27 @@ def call(where: str, trouble: str, function: Callable[..., Any], *operands: Tens
             return function(*arrays)
         except numpy.linalg.LinAlgError:
             at = _first_in_trouble(function, arrays)
+    raise _trouble(where, at, trouble, operands[0])
+
+
+def iterate(where: str, function: Callable[..., Any], x: Tensor) -> Any:
+    """`call` of a function that iterates, which NaN and infinities may keep from ending.
+
+    Raises:
+        LinAlgError: a matrix is not finite, or the iteration does not converge.
+    """
+    import numpy
+
+    finite = numpy.isfinite(to_numpy(x)).all((-2, -1))
+    if not finite.all():
+        raise _trouble(where, tuple(map(int, numpy.argwhere(~finite)[0])), "holds NaN or an infinity", x)
+    return call(where, "has none that the iteration converges to", function, x)
+
+
+def _trouble(where: str, at: Shape, trouble: str, x: Tensor) -> LinAlgError:
     index = f" {list(at)}" if at else ""
-    got = f"{operands[0].dtype.name}{list(operands[0].shape)}"
-    raise LinAlgError(f"{where}: matrix{index} {trouble}; got {got}", op=where, index=at, shape=operands[0].shape)
+    got = f"{x.dtype.name}{list(x.shape)}"
+    return LinAlgError(f"{where}: matrix{index} {trouble}; got {got}", op=where, index=at, shape=x.shape)
 
 
 def _first_in_trouble(function: Callable[..., Any], arrays: list[Any]) -> Shape:

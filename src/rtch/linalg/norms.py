@@ -72,7 +72,7 @@ def matrix_norm(x: Tensor, /, *, keepdims: bool = False, ord: Any = "fro") -> Te
         ord: which norm.
 
     Raises:
-        LinAlgError: 2, -2 and "nuc": the iteration does not converge, as for NaN.
+        LinAlgError: 2, -2 and "nuc": a matrix holds NaN or an infinity, or the iteration does not converge.
         ArgumentError: there is no such norm, or none of a matrix without elements.
         DimensionError: fewer than two dimensions.
         DTypeError: neither floating nor complex.

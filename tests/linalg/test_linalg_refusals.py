@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: MIT
+"""What linear algebra refuses: one line, the function in front, a class of rtch.errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rtch
+from rtch import linalg
+from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError, LinAlgError, TorchError
+
+SQUARE = ("cholesky", "det", "eigh", "eigvalsh", "inv", "slogdet")
+ANY = ("matrix_norm", "matrix_rank", "pinv", "qr", "svd", "svdvals")
+
+
+@pytest.mark.parametrize("name", (*SQUARE, *ANY, "matrix_power", "solve", "lstsq"))
+def test_matrices(name: str) -> None:
+    """Two dimensions, of floating or complex numbers, square where it must be."""
+    f: Any = getattr(linalg, name)
+    more = {"matrix_power": (2,), "solve": (rtch.ones(3),), "lstsq": (rtch.ones(3),)}.get(name, ())
+    with pytest.raises(DimensionError, match=rf"^{name}: two dimensions or more are needed; got shape \[3\]$"):
+        f(rtch.ones(3), *more)
+    for dtype in ("int64", "bool", "float16"):
+        with pytest.raises(
+            DTypeError, match=rf"^{name}: float32, float64 or complex is needed; got {dtype}; use astype$"
+        ):
+            f(rtch.ones((3, 3), dtype=dtype), *more)
+    with pytest.raises(DTypeError, match=rf"^{name}: a Tensor is needed; got list"):
+        f([[1.0]], *more)
+    if name in (*SQUARE, "matrix_power", "solve"):
+        with pytest.raises(ArgumentError, match=rf"^{name}: square matrices are needed; got shape \[2, 3\]$"):
+            f(rtch.ones((2, 3)), *more)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "complex128"])
+def test_the_matrix_in_trouble_is_named(dtype: str) -> None:
+    """By its place in the batch; the error is a ValueError."""
+    good = np.eye(2, dtype=dtype)
+    bad = np.stack([[good, good, good], [good, good * 0, -good]])
+    x, y = rtch.asarray(bad), rtch.ones((1, 3, 2, 1), dtype=dtype)
+    for name, at, trouble, more in (
+        ("inv", (1, 1), "is singular", ()),
+        ("solve", (1, 1), "is singular", (y,)),
+        ("cholesky", (1, 1), "is not positive definite", ()),
+    ):
+        with pytest.raises(
+            ValueError, match=rf"^{name}: matrix \[1, 1\] {trouble}; got {dtype}\[2, 3, 2, 2\]$"
+        ) as caught:
+            getattr(linalg, name)(x, *more)
+        assert isinstance(caught.value, LinAlgError)
+        assert (caught.value.index, caught.value.shape) == (at, (2, 3, 2, 2))
+        with pytest.raises(LinAlgError, match=rf"^{name}: matrix {trouble}; got {dtype}\[2, 2\]$"):
+            getattr(linalg, name)(x[at], *(t[0, 1] for t in more))
+    with pytest.raises(LinAlgError, match=r"^solve: matrix \[2\] is singular; got"):
+        linalg.solve(
+            rtch.zeros((2, 2), dtype=dtype), rtch.ones((3, 2, 1), dtype=dtype)[2:].mT.mT
+        ) if False else linalg.solve(rtch.asarray(np.stack([good, good, good * 0])), rtch.ones((2, 1), dtype=dtype))
+    with pytest.raises(LinAlgError, match=r"^inv: matrix is singular"):
+        linalg.matrix_power(x[1, 1], -1)
+
+
+@pytest.mark.parametrize("name", ["svd", "svdvals", "eigh", "eigvalsh", "pinv", "matrix_rank", "cholesky", "inv"])
+def test_nan_and_infinity(name: str) -> None:
+    """An error or a result that shows them, never a crash or a hang."""
+    for value in (np.nan, np.inf):
+        a = np.eye(3)
+        a[1, 0] = a[0, 1] = value
+        try:
+            got = getattr(linalg, name)(rtch.asarray(a))
+        except TorchError as error:
+            assert isinstance(error, LinAlgError)
+        else:
+            first = got[0] if isinstance(got, tuple) else got
+            assert name == "matrix_rank" or not np.isfinite(first.numpy()).all()
+
+
+def test_shapes_of_two() -> None:
+    """solve, lstsq, cross, outer."""
+    x = rtch.ones((3, 3)) + rtch.eye(3)
+    for name in ("solve", "lstsq"):
+        f = getattr(linalg, name)
+        with pytest.raises(BroadcastError, match=rf"^{name}: as many rows on the right as on the left are needed; got"):
+            f(x, rtch.ones((2, 3)))
+        with pytest.raises(BroadcastError):
+            f(rtch.stack([x, x]), rtch.ones((3, 3, 1)))
+        with pytest.raises(DimensionError):
+            f(x, rtch.ones(()))
+        with pytest.raises(DTypeError):
+            f(x, rtch.ones(3, dtype="int64"))
+    for a, b, axis in (((2,), (2,), -1), ((3, 2), (3, 2), -1), ((3,), (1,), 0), ((2, 3), (2, 1), 1), ((3, 1), (3,), 0)):
+        with pytest.raises(BroadcastError, match=r"^cross: vectors of three elements are needed; got"):
+            linalg.cross(rtch.ones(a), rtch.ones(b), axis=axis)
+    with pytest.raises(BroadcastError):
+        linalg.cross(rtch.ones((2, 3)), rtch.ones((4, 3)))
+    for axis in (1, -2):
+        with pytest.raises(DimensionError, match=r"^cross: axis must be in \[-1, 1\); got"):
+            linalg.cross(rtch.ones(3), rtch.ones(3), axis=axis)
+    for a, b in (((), (2,)), ((2,), (2, 2))):
+        with pytest.raises(DimensionError, match=r"^outer: two vectors are needed; got"):
+            linalg.outer(rtch.ones(a), rtch.ones(b))
+    for name in ("trace", "diagonal"):
+        with pytest.raises(DimensionError, match=rf"^{name}: two dimensions or more are needed; got shape \[3\]$"):
+            getattr(linalg, name)(rtch.ones(3))
+
+
+def test_options() -> None:
+    """Orders, modes, powers and cutoffs that do not exist."""
+    x = rtch.ones((2, 2))
+    for order in ("fro2", 3, 0, None, True, 1.5, [2]):
+        with pytest.raises(
+            ArgumentError, match=r"^matrix_norm: ord is one of 'fro', 'nuc', 1, -1, 2, -2, inf, -inf; got"
+        ):
+            linalg.matrix_norm(x, ord=order)
+    for order in ("fro", None, True, float("nan"), 1j):
+        with pytest.raises(ArgumentError, match=r"^vector_norm: ord must be a number; got"):
+            linalg.vector_norm(x, ord=order)
+    for order in (float("inf"), -float("inf")):
+        with pytest.raises(ArgumentError):
+            linalg.vector_norm(rtch.ones(0), ord=order)
+        with pytest.raises(ArgumentError):
+            linalg.matrix_norm(rtch.ones((0, 0)), ord=order)
+    with pytest.raises(DimensionError, match=r"^vector_norm: axis must be in"):
+        linalg.vector_norm(x, axis=2)
+    with pytest.raises(DTypeError, match=r"^vector_norm: float32, float64 or complex is needed; got int64"):
+        linalg.vector_norm(rtch.ones(2, dtype="int64"))
+    for mode in ("r", "full", None):
+        with pytest.raises(ArgumentError, match=r"^qr: mode is 'reduced' or 'complete'; got"):
+            linalg.qr(x, mode=mode)
+    for n in (1.0, True, None, "2"):
+        with pytest.raises(ArgumentError, match=r"^matrix_power: n must be an integer; got"):
+            linalg.matrix_power(x, n)
+    for name, option in (("pinv", "rtol"), ("matrix_rank", "rtol")):
+        for value in ("0", True, 1j):
+            with pytest.raises(ArgumentError, match=rf"^{name}: {option} must be a number or a tensor; got"):
+                getattr(linalg, name)(x, **{option: value})
+    with pytest.raises(ArgumentError, match=r"^lstsq: rcond must be a number; got '0'$"):
+        linalg.lstsq(x, x, "0")
