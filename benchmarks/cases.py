@@ -175,6 +175,34 @@ def _rows_by_key() -> Work:
     return _rows(lambda x, i: x[i], lambda x, i: x[i], lambda x, i: x[i])
 
 
+def _forward_backward(ours: Callable[[Any], Any], theirs: Callable[[Any], Any]) -> Work:
+    """A function of 1024 x 1024 numbers and its gradient."""
+    x, g = _arrays((1024, 1024), (1024, 1024))
+    leaf, seed = rtch.asarray(x).requires_grad_(), rtch.asarray(g)
+    work: Work = {"rtch": lambda: rtch.autograd.grad(ours(leaf), [leaf], seed)}
+    if torch is not None:
+        peer, peer_seed = torch.tensor(x, requires_grad=True), torch.tensor(g)
+        work["torch"] = lambda: torch.autograd.grad(theirs(peer), [peer], peer_seed)
+    return work
+
+
+def _activation(name: str, **options: Any) -> None:
+    title = f"{name} {' '.join(map(str, options.values()))}".strip()
+
+    def make() -> Work:
+        def theirs(x: Any) -> Any:
+            return getattr(torch.nn.functional, name)(x, **options)
+
+        return _forward_backward(lambda x: getattr(nn.functional, name)(x, **options), theirs)
+
+    CASES[f"{title} and its gradient 1024 x 1024"] = make
+
+
+for _name in ("relu", "leaky_relu", "silu", "sigmoid", "gelu", "elu", "softplus", "mish", "hardswish", "dropout"):
+    _activation(_name)
+_activation("gelu", approximate="tanh")
+
+
 @case("x * y recorded, 8 floats")
 def _recorded() -> Work:
     x, y = _arrays((8,), (8,))

@@ -79,22 +79,29 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tens
     low, high = need_number("hardtanh", "min_val", min_val), need_number("hardtanh", "max_val", max_val)
     if low > high:
         raise ArgumentError(f"hardtanh: min_val must not be above max_val; got {low:g} and {high:g}", argument=min_val)
+    return _cut(input, low, high)
+
+
+def _cut(input: Tensor, low: float, high: float) -> Tensor:
     return where((input <= low) | (input >= high), clip(input.detach(), low, high), input)
 
 
 def relu6(input: Tensor) -> Tensor:
     """``min(max(0, x), 6)``; the gradient at 0 and at 6 is 0."""
-    return hardtanh(input, 0.0, 6.0)
+    need_floating("relu6", input)
+    return _cut(input, 0.0, 6.0)
 
 
 def hardsigmoid(input: Tensor) -> Tensor:
     """``relu6(x + 3) / 6``."""
-    return (hardtanh(input, -3.0, 3.0) + 3) / 6
+    need_floating("hardsigmoid", input)
+    return (_cut(input, -3.0, 3.0) + 3) / 6
 
 
 def hardswish(input: Tensor) -> Tensor:
     """``x * relu6(x + 3) / 6``."""
-    return input * (hardtanh(input, -3.0, 3.0) + 3) / 6
+    need_floating("hardswish", input)
+    return input * (_cut(input, -3.0, 3.0) + 3) / 6
 
 
 def _elu(input: Tensor, scale: float, below: float, inner: float) -> Tensor:

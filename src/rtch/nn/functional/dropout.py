@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 from rtch._c import failure, lib
-from rtch.creation import zeros_like
 from rtch.errors import ArgumentError
 from rtch.nn.functional.activations import need_floating, need_number
 from rtch.ops.row import F
 from rtch.ops.table import BY_NAME
 from rtch.random import Generator, default_generator
-from rtch.tensor import Tensor, structure
+from rtch.tensor import Tensor, structure, where
 
 _DROPOUT = BY_NAME["dropout"]
 
@@ -36,7 +35,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, *, generator: 
     if not training or p == 0:
         return input
     if p == 1:
-        return input * 0 if input.requires_grad else zeros_like(input)
+        return where(False, input, 0)
     draw = generator if generator is not None else default_generator
     offset = draw._reserve((input.size + 63) // 64 * 16)
     return dropout_at(input, float(p), 1 / (1 - p), draw.seed, offset)
