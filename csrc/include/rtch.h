@@ -291,7 +291,7 @@ int64_t rt_copies_made(void);     /* copies that copy-on-write had to make */
  */
 int rt_digest_parts(void);
 const char *rt_digest_name(int part); /* NULL of what has no kernel here: transforms and linear algebra */
-uint64_t rt_digest(int part); /* 0 where memory could not be had */
+uint64_t rt_digest(int part);         /* 0 where memory could not be had */
 /* cdef end */
 
 #ifdef __cplusplus
