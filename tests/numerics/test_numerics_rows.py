@@ -36,7 +36,9 @@ def tree(x: np.ndarray) -> np.ndarray:
         for i in range(32, block.shape[-1]):
             lanes[i % 32] = lanes[i % 32] + block[..., i]
         for half in (16, 8, 4, 2, 1):
-            lanes = [lanes[i] + lanes[i + half] if i + half < len(lanes) else lanes[i] for i in range(len(lanes[:half]))]
+            lanes = [
+                lanes[i] + lanes[i + half] if i + half < len(lanes) else lanes[i] for i in range(len(lanes[:half]))
+            ]
         blocks.append(lanes[0])
     while len(blocks) > 1:
         blocks = [sum(blocks[i + 1 : i + 2], blocks[i]) for i in range(0, len(blocks), 2)]
@@ -44,7 +46,7 @@ def tree(x: np.ndarray) -> np.ndarray:
 
 
 def fma(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """a b + c of float32, rounded once: exact in float64 but for the rare double rounding, in which case it is undone."""
+    """a b + c of float32, rounded once: exact in 80 bits but for rare double rounding."""
     a, b, c = (np.asarray(t, "float32").astype("longdouble") for t in (a, b, c))
     return (a * b + c).astype("float32")
 
