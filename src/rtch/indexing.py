@@ -14,7 +14,7 @@ from rtch._c import failure, lib
 from rtch.creation import asarray, zeros
 from rtch.dtypes import bool_, int64, promote
 from rtch.errors import BroadcastError, DimensionError, DTypeError
-from rtch.manipulation import as_int64, broadcast_to, permute_dims, reshape
+from rtch.manipulation import as_int64, astype, broadcast_to, permute_dims, reshape
 from rtch.ops.row import F
 from rtch.ops.table import BY_NAME
 from rtch.ranges import arange
@@ -325,6 +325,7 @@ def gather_nd_last(g: Tensor, shape: tuple[int, ...], axes: list[int], indices: 
 def scatter_nd_add(x: Tensor, axes: list[int], indices: list[Tensor], y: Tensor) -> Tensor:
     """A copy of x to which y, of the shape that `gather_nd` gives, is added at the indices, in row-major order."""
     out = wrap(lib.rt_retain(x._h))
+    y = astype(y, x.dtype)
     _scatter_into(out, axes, indices, y, True)
     return structure(_SCATTER_ADD, lib.rt_retain(out._h), (x, y), {"axes": axes, "indices": indices})
 

@@ -220,7 +220,7 @@ def test_cross_entropy_is_the_negative_of_log_softmax() -> None:
 
 
 def test_the_exponential_of_softmax_is_close() -> None:
-    """float32: within 0.7 ULP of e^x, down to subnormal results; log_softmax and its exponential agree."""
+    """float32: within 1 ULP of e^x, down to subnormal results."""
     x = -np.concatenate(
         [np.linspace(0, 104, 4001), np.geomspace(1e-30, 1, 500), np.random.default_rng(0).uniform(80, 104, 2000)]
     ).astype("float32")
@@ -233,7 +233,7 @@ def test_the_exponential_of_softmax_is_close() -> None:
         exact = [mp.exp(mp.mpf(float(v))) for v in x]
         units = [mp.mpf(2) ** max(int(mp.floor(mp.log(e, 2))) - 23, -149) for e in exact]
         errors = [abs(mp.mpf(f) - e) / u for f, e, u in zip(found, exact, units, strict=True)]
-    assert max(errors) < 0.7
+    assert max(errors) < 1
     assert found[0] == 1.0
 
 

@@ -14,7 +14,19 @@ import rtch
 from rtch import telemetry
 from rtch.errors import BroadcastError, InvalidLayoutError
 
-FAMILIES = ["elementwise", "reduce", "scan", "matmul", "copy", "index", "sort", "random", "optim"]
+FAMILIES = [
+    "elementwise",
+    "reduce",
+    "scan",
+    "matmul",
+    "convolution",
+    "pooling",
+    "copy",
+    "index",
+    "sort",
+    "random",
+    "optim",
+]
 CLASSES = ["contiguous", "padded", "transposed", "broadcast", "strided", "overlapping"]
 
 
