@@ -55,9 +55,7 @@ def test_the_matrix_in_trouble_is_named(dtype: str) -> None:
         with pytest.raises(LinAlgError, match=rf"^{name}: matrix {trouble}; got {dtype}\[2, 2\]$"):
             getattr(linalg, name)(x[at], *(t[0, 1] for t in more))
     with pytest.raises(LinAlgError, match=r"^solve: matrix \[2\] is singular; got"):
-        linalg.solve(
-            rtch.zeros((2, 2), dtype=dtype), rtch.ones((3, 2, 1), dtype=dtype)[2:].mT.mT
-        ) if False else linalg.solve(rtch.asarray(np.stack([good, good, good * 0])), rtch.ones((2, 1), dtype=dtype))
+        linalg.solve(rtch.asarray(np.stack([good, good, good * 0])), rtch.ones((2, 1), dtype=dtype))
     with pytest.raises(LinAlgError, match=r"^inv: matrix is singular"):
         linalg.matrix_power(x[1, 1], -1)
 
@@ -74,7 +72,8 @@ def test_nan_and_infinity(name: str) -> None:
             assert isinstance(error, LinAlgError)
         else:
             first = got[0] if isinstance(got, tuple) else got
-            assert name == "matrix_rank" or not np.isfinite(first.numpy()).all()
+            hidden = name == "matrix_rank" or (name == "inv" and value == np.inf)  # an infinite pivot leaves zeros
+            assert hidden or not np.isfinite(first.numpy()).all()
 
 
 def test_shapes_of_two() -> None:

@@ -127,6 +127,8 @@ def lstsq(a: Tensor, b: Tensor, /, rcond: float | None = None) -> LstsqResult:
         )
     dtype = result_dtype(a.dtype, b.dtype)
     a, y = astype(a, dtype, copy=False), astype(y, dtype, copy=False)
+    if rcond is not None and (isinstance(rcond, bool) or not isinstance(rcond, (int, float))):
+        raise ArgumentError(f"lstsq: rcond must be a number; got {rcond!r:.80}", argument=rcond)
     cutoff = _cutoff("lstsq", a, rcond)
     inverse, s = _pinv("lstsq", a, cutoff)
     solution, rank = matmul(inverse, y), _rank(s, cutoff)
