@@ -85,12 +85,8 @@ def test_solve(left: tuple[int, ...], right: tuple[int, ...], dtype: str) -> Non
     a, b = values(left, dtype) + 3 * np.eye(left[-1], dtype=dtype), values(right, dtype, 2)
     column = b[:, None] if b.ndim == 1 else b
     wide = "complex128" if "complex" in dtype else "float64"
-    expected = np.linalg.solve(
-        a.astype(wide),
-        np.broadcast_to(column, (*a.shape[:-2], *column.shape[-2:])).astype(wide)
-        if column.ndim <= a.ndim
-        else column.astype(wide),
-    )
+    batch = np.broadcast_shapes(a.shape[:-2], column.shape[:-2])
+    expected = np.linalg.solve(a.astype(wide), np.broadcast_to(column, (*batch, *column.shape[-2:])).astype(wide))
     expected = expected[..., 0] if b.ndim == 1 else expected
     for x in both(a):
         close(expected, linalg.solve(x, rtch.asarray(b)), dtype, 10)

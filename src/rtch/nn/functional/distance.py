@@ -8,7 +8,8 @@ import math
 from rtch.composed import clip
 from rtch.creation import zeros_like
 from rtch.functions import abs as absolute
-from rtch.functions import maximum, pow, sqrt
+from rtch.functions import maximum, sqrt
+from rtch.functions import pow as power
 from rtch.nn.functional.activations import need_floating, need_number
 from rtch.shapes import broadcast_arrays
 from rtch.tensor import Tensor, normalize_axis, where
@@ -36,9 +37,9 @@ def _norm(x: Tensor, p: float, dim: tuple[int, ...], keepdim: bool) -> Tensor:
         return where(none, 0, sqrt(where(none, 1, squares)))
     size = absolute(x)
     zero = size == 0
-    powers = where(zero, 0 if p > 0 else math.inf, pow(where(zero, 1, size), p)).sum(dim, keepdims=keepdim)
+    powers = where(zero, 0 if p > 0 else math.inf, power(where(zero, 1, size), p)).sum(dim, keepdims=keepdim)
     none = powers == 0
-    return where(none, 0, pow(where(none, 1, powers), 1 / p))
+    return where(none, 0, power(where(none, 1, powers), 1 / p))
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
