@@ -14,7 +14,7 @@ from rtch.gathering import take_along_axis
 from rtch.manipulation import astype, expand_dims, reshape, spread, squeeze, sum_to
 from rtch.ops.row import F
 from rtch.ops.table import BY_NAME
-from rtch.tensor import Tensor, axes_mask, grad_mode, need_tensors, reduce, structure, where, wrap
+from rtch.tensor import Tensor, axes_mask, grad_mode, need_tensors, reduce, snapshot, structure, where, wrap
 
 _SOFTMAX, _LOG_SOFTMAX, _LOGSUMEXP = (BY_NAME[name] for name in ("softmax", "log_softmax", "logsumexp"))
 _CROSS_ENTROPY, _CROSS_ENTROPY_GRAD = (
@@ -222,7 +222,9 @@ def standardize_grad(dy: Tensor, x: Tensor, weight: Tensor | None, by: Standardi
     h = lib.rt_standardize_grad(dy._h, x._h, w, by.stats._h, by.axes, by.centered, sums)
     if not h:
         raise failure("standardize_grad", dy, x)
-    by.sums[:] = (dy, wrap(sums[0])) if weight is None or _is_by_row(weight.shape, x.shape, by.axes) else ()
+    added = wrap(sums[0])
+    if not grad_mode.enabled and (weight is None or _is_by_row(weight.shape, x.shape, by.axes)):
+        by.sums[:] = (snapshot(dy), added)
     return structure(_STANDARDIZE_GRAD, h, (dy, x, weight), {"by": by})
 
 
@@ -237,7 +239,9 @@ def _is_by_row(shape: tuple[int, ...], x_shape: tuple[int, ...], axes: int, ever
 
 def _known_sum(which: int, dy: Tensor, shape: tuple[int, ...], by: Standardized) -> Tensor | None:
     """A sum in `by.sums` in the shape of a weight or bias, if that is what it is and no graph is recorded."""
-    if grad_mode.enabled or not by.sums or by.sums[0] is not dy or not _is_by_row(shape, dy.shape, by.axes, every=True):
+    if grad_mode.enabled or not by.sums or by.sums[0]._h != dy._h:
+        return None
+    if not _is_by_row(shape, dy.shape, by.axes, every=True):
         return None
     return reshape(by.sums[1][which], shape)
 

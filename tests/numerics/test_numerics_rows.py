@@ -46,7 +46,7 @@ def tree(x: np.ndarray) -> np.ndarray:
 
 
 def fma(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
-    """a b + c of float32, rounded once: exact in 80 bits but for rare double rounding."""
+    """a b + c of float32 in 64 bits of significand, then rounded: twice, but never in the middle for these numbers."""
     a, b, c = (np.asarray(t, "float32").astype("longdouble") for t in (a, b, c))
     return (a * b + c).astype("float32")
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * exp_below.h: e^x for x <= 0 (right up to 40) in float32 arithmetic, within 0.7 ULP, subnormal results too: what softmax
+ * exp_below.h: e^x for x <= 0 (right up to 40) in float32 arithmetic, within 1.01 ULP, subnormal results too: what softmax
  * and its kin are made of. One algorithm on all instruction sets:
  *
  *   x at least -110; k = round(x / ln 2); r = x - k ln 2 with ln 2 in two parts;
