@@ -14,7 +14,19 @@
 #include "math/log.h"
 #include "simd.h"
 
+/* Inlined, sanitized code takes a compiler many minutes. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifdef SANITIZED
+#define ALWAYS inline
+#else
 #define ALWAYS inline __attribute__((always_inline))
+#endif
 #define MAX_LEVELS 44 /* 2^44 blocks */
 #define RT_CAT_PLAIN_(a, b) a##b
 #define RT_CAT_PLAIN(a, b) RT_CAT_PLAIN_(a, b)
