@@ -86,19 +86,14 @@ def _place(arrival: _Arrival) -> tuple[int, int]:
 
 
 def _input_gradients(node: Node, g: Tensor, takes_part: dict[_Vertex, int], create: bool) -> Sequence[Tensor | None]:
-    """Gradients towards each input of one node that takes part, in the shapes of the inputs.
-
-    Of an analytic function f the rows give g f', and the gradient is g conj(f'), the conjugate of conj(g) f'.
-    """
+    """What the rows give towards each input of one node that takes part, in the shapes of the inputs."""
     env = node.values(create)
+    env["g"] = g
     op = node.op
-    conjugate = node.dtype in COMPLEX and op.conjugates
-    env["g"] = unary(_CONJ, g) if conjugate else g
     if op.variadic:
         (function,), (needs,) = op.grads, op.needs
         assert function is not None
-        gradients = function(*[env[name] for name in needs])
-        return [unary(_CONJ, gradient) for gradient in gradients] if conjugate else gradients
+        return function(*[env[name] for name in needs])  # type: ignore[no-any-return]
     out: list[Tensor | None] = []
     for i, edge in enumerate(node.edges):
         towards = op.grads[i]
@@ -106,12 +101,18 @@ def _input_gradients(node: Node, g: Tensor, takes_part: dict[_Vertex, int], crea
             out.append(None)
             continue
         gradient = towards(*[env[name] for name in op.needs[i]])
-        if conjugate:
-            gradient = unary(_CONJ, gradient)
         if node.shapes is not None:
             gradient = sum_to(gradient, node.shapes[i])
         out.append(gradient)
     return out
+
+
+def _conjugated_gradients(
+    node: Node, g: Tensor, takes_part: dict[_Vertex, int], create: bool
+) -> Sequence[Tensor | None]:
+    """Of an analytic function f the rows give g f', and the gradient is g conj(f'), the conjugate of conj(g) f'."""
+    gradients = _input_gradients(node, unary(_CONJ, g), takes_part, create)
+    return [unary(_CONJ, gradient) if gradient is not None else None for gradient in gradients]
 
 
 def _cast(g: Tensor, dtype: DType) -> Tensor:
@@ -139,7 +140,12 @@ class _Pass:
         """Send a node's gradient on to its inputs, and let those run that have all of theirs."""
         counts = self.counts
         gradients: Sequence[Tensor | None]
-        gradients = _input_gradients(node, g, counts, self.create) if g is not None else [None] * len(node.edges)
+        if g is None:
+            gradients = [None] * len(node.edges)
+        elif node.dtype in COMPLEX and node.op.conjugates:
+            gradients = _conjugated_gradients(node, g, counts, self.create)
+        else:
+            gradients = _input_gradients(node, g, counts, self.create)
         if not self.retain:
             node.saved = node.attrs = None
         for i, (edge, gradient) in enumerate(zip(node.edges, gradients, strict=True)):
