@@ -172,6 +172,21 @@ def test_source_computes_only_with_rtch(path):
     assert not found, "\n".join(found)
 
 
+def test_linalg_and_fft_alone_reach_foreign_arithmetic():
+    """NumPy's LAPACK and FFT are called from two packages, and nothing of rtch builds on these."""
+    outside = ("rtch.foreign", "rtch.linalg", "rtch.fft", "numpy.linalg", "numpy.fft")
+    for path in sorted(SOURCE.rglob("*.py")):
+        name = path.relative_to(SOURCE).as_posix()
+        imported = {
+            node.module or "" if isinstance(node, ast.ImportFrom) else alias.name
+            for node in ast.walk(ast.parse(path.read_text("utf-8")))
+            if isinstance(node, ast.Import | ast.ImportFrom)
+            for alias in node.names
+        }
+        found = {module for module in imported if module.startswith(outside)}
+        assert not found or name.startswith(("linalg/", "fft/")), f"src/rtch/{name}: {found}"
+
+
 def test_each_exception_is_still_needed():
     """An allowed use that is gone is taken off the list."""
     for name, used in ALLOWED:
