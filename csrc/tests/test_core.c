@@ -290,6 +290,45 @@ static void test_fork(void) {
     rt_release(x);
 }
 
+/* Steps of several parameters: all or none, whatever does not fit, is shared, or can't be owned. */
+static void test_steps(void) {
+    const double numbers[4] = {0.5, 0, 0, 0};
+    rt_tensor *t[10] = {counting(RT_F32, 3, 4), counting(RT_F32, 1, 5)};
+    rt_tensor *turned = counting(RT_F32, 4, 3);
+    t[2] = rt_transpose(turned), t[3] = counting(RT_F32, 1, 5);
+    CHECK(rt_step(RT_STEP_SGD, 2, t, numbers, 0) == RT_OK);
+    CHECK(((float *)rt_data(t[0]))[1] == -0.5f && ((float *)rt_data(t[1]))[4] == 2.0f);
+    CHECK(rt_step(RT_STEP_SGD, 0, t, numbers, 0) == RT_OK);
+    CHECK(rt_step(RT_N_STEPS, 2, t, numbers, 0) == RT_ERR_ARGUMENT);
+    rt_retain(t[1]); /* shared: the first one is not written either, and can be written again afterwards */
+    CHECK(rt_step(RT_STEP_SGD, 2, t, numbers, 0) == RT_ERR_SHARED && ((float *)rt_data(t[0]))[1] == -0.5f);
+    rt_tensor *own[10];
+    CHECK(rt_own_all(2, t, own) == 1 && own[0] == t[0] && own[1] != t[1]);
+    rt_release(own[1]);
+    rt_release(t[1]);
+    CHECK(rt_own_all(10, t, own) == 1 && !own[9] && own[2] != t[2]); /* the transposed one's storage is shared */
+    rt_release(own[2]);
+    rt_release(turned);
+    CHECK(rt_own_all(10, t, own) == 1 && own[2] != t[2] && own[2]->contiguous); /* alone, but not row-major */
+    rt_release(own[2]);
+    const int64_t shape[2] = {2, 2}, steps[2] = {1, 1};
+    rt_tensor *windows = rt_from_strides(t[3], 2, shape, steps, 0), *mixed[3] = {t[1], NULL, windows};
+    rt_retain(t[1]);
+    CHECK(rt_own_all(3, mixed, own) == -1 && rt_last_status() == RT_ERR_OVERLAP);
+    rt_release(t[1]);
+    rt_release(windows);
+    rt_tensor *wide = counting(RT_F64, 1, 5), *kept = t[3];
+    t[3] = wide; /* another dtype, another shape, a state for one only */
+    CHECK(rt_step(RT_STEP_SGD, 2, t, numbers, 0) == RT_ERR_LAYOUT);
+    t[3] = t[2];
+    CHECK(rt_step(RT_STEP_SGD, 2, t, numbers, 0) == RT_ERR_LAYOUT);
+    t[3] = kept, t[4] = rt_copy(t[0]);
+    CHECK(rt_step(RT_STEP_SGD, 2, t, numbers, 0) == RT_ERR_LAYOUT);
+    rt_release(wide);
+    for (int i = 0; i < 5; i++) rt_release(t[i]);
+    CHECK(rt_running_power(0.5, 3) == 0.125 && rt_running_power(0.9, 0) == 1 && rt_running_power(0.5, 1LL << 40) == 0);
+}
+
 int main(int argc, char **argv) {
     if (rt_init(argc > 1 ? argv[1] : NULL, 2) != RT_OK) {
         fprintf(stderr, "no such instruction set here\n");
@@ -301,6 +340,7 @@ int main(int argc, char **argv) {
     test_hostile_indices();
     test_sorting();
     test_statuses();
+    test_steps();
     test_fma();
     test_many_callers();
     test_snapshots_during_writes();
