@@ -56,12 +56,14 @@ int rt_kind_of(int op) {
     return op >= 0 && op < RT_N_OPS ? op_kind[op] : -1;
 }
 
-#if defined(__x86_64__) || defined(_M_X64)
+#if defined(RT_HAVE_AVX2)
 /* __builtin_cpu_supports also asks whether the operating system saves the registers. */
 static int has_avx2(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
+#endif
 
+#if defined(RT_HAVE_AVX512) && defined(RT_HAVE_AVX2)
 static int has_avx512(void) {
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");

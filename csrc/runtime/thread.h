@@ -72,7 +72,8 @@ static inline int64_t rt_now_ns(void) {
     return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-/* Workers take no signals: those belong to the threads of the program. */
+/* Workers take no signals: those belong to the threads of the program. Tools that list threads show their name. */
+#define RT_THREAD_NAME "rtch worker"
 static inline int rt_start_thread(void *(*fn)(void *), void *arg) {
     pthread_t thread;
     sigset_t all, old;
@@ -81,6 +82,9 @@ static inline int rt_start_thread(void *(*fn)(void *), void *arg) {
     const int failed = pthread_create(&thread, NULL, fn, arg);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (failed) return -1;
+#if defined(__linux__)
+    pthread_setname_np(thread, RT_THREAD_NAME);
+#endif
     pthread_detach(thread);
     return 0;
 }

@@ -8,15 +8,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#if defined(__SANITIZE_THREAD__)
-#define UNDER_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define UNDER_TSAN 1
+#if !defined(__has_feature)
+#define __has_feature(name) 0
 #endif
-#endif
-#ifndef UNDER_TSAN
+#if defined(__SANITIZE_THREAD__) || __has_feature(thread_sanitizer)
+#define UNDER_TSAN 1
+#else
 #define UNDER_TSAN 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#define UNDER_ASAN 1
+#else
+#define UNDER_ASAN 0
 #endif
 
 static int failures;
@@ -33,6 +36,11 @@ static int failures;
  * (cpu == current_cpu) when the child of such a fork starts threads; csrc/tests/meson.build tells of qemu. */
 static inline int can_fork_with_threads(void) {
     return !UNDER_TSAN && !getenv("RTCH_TEST_UNDER_QEMU");
+}
+
+/* The address sanitizer's allocator does not take its locks over a fork: the child may wait for one for ever. */
+static inline int can_fork_while_threads_allocate(void) {
+    return can_fork_with_threads() && !UNDER_ASAN;
 }
 
 #endif

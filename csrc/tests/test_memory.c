@@ -183,7 +183,7 @@ int main(void) {
     test_counts();
     test_foreign();
     test_from_strides();
-    if (can_fork_with_threads()) test_fork();
+    if (can_fork_while_threads_allocate()) test_fork();
     if (!failures) printf("ok\n");
     return failures != 0;
 }
