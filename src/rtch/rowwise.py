@@ -29,8 +29,9 @@ _SUM, _MEAN, _VAR = (BY_NAME[name] for name in ("sum", "mean", "var"))
 def _floating(where_: str, x: Tensor, dtype: Any = None) -> Tensor:
     """x in a dtype asked for, else float32 for bool and integers."""
     need_tensors(where_, x)
-    wanted = as_dtype(dtype) if dtype is not None else x.dtype if x.dtype.is_floating else float32
-    if x.dtype.is_complex or not wanted.is_floating:
+    kept = x.dtype.is_floating or x.dtype.is_storage
+    wanted = as_dtype(dtype) if dtype is not None else x.dtype if kept else float32
+    if x.dtype.is_complex or not wanted.is_floating or wanted.is_storage:
         got = wanted if not x.dtype.is_complex else x.dtype
         raise DTypeError(f"{where_}: float32 or float64 is needed; got {got.name}", op=where_, dtype=got)
     return x if x.dtype is wanted else astype(x, wanted)
