@@ -21,6 +21,7 @@ from rtch import nn
 from rtch.autograd import grad, gradcheck, gradgradcheck
 from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
 from rtch.nn import functional as fn
+from rtch.random import Generator
 
 DRAW = np.random.default_rng(0)
 
@@ -235,13 +236,24 @@ def test_second_order(function: Callable[..., rtch.Tensor]) -> None:
     assert gradgradcheck(function, [x, w])
 
 
-def test_attention_that_sees_nothing() -> None:
+@pytest.mark.parametrize("masked", [rtch.asarray([[True, True], [False, False]]), rtch.asarray([[0.0], [-math.inf]])])
+def test_attention_that_sees_nothing(masked: rtch.Tensor) -> None:
     """A query without a key gets zeros, and gives no gradient."""
     q = rtch.ones((1, 2, 3)).requires_grad_()
-    out = fn.scaled_dot_product_attention(q, q, q, rtch.asarray([[True, True], [False, False]]))
+    out = fn.scaled_dot_product_attention(q, q, q, masked)
     assert out.tolist() == [[[1.0] * 3, [0.0] * 3]]
     (g,) = grad(out.sum(), q)
     assert np.isfinite(g.numpy()).all()
+
+
+def test_attention_drops_weights() -> None:
+    """The mask of dropout, of the same generator, on the weights, whose sums stay near 1."""
+    q, k, v = (rtch.asarray(draw(2, 50, 8)) for _ in range(3))
+    out = fn.scaled_dot_product_attention(q, k, v, dropout_p=0.25, generator=Generator(3))
+    weights = fn.softmax(q * (1 / math.sqrt(8)) @ k.mT, -1)
+    dropped = fn.dropout(weights, 0.25, generator=Generator(3))
+    assert out.tolist() == (dropped @ v).tolist()
+    assert 0.15 < float((dropped == 0).astype("float32").mean()) < 0.35
 
 
 def test_embedding_gradients() -> None:
@@ -313,7 +325,11 @@ BAD: list[tuple[Callable[[], Any], type[Exception], str]] = [
     ),
     (lambda: fn.embedding(rtch.asarray([0]), rtch.zeros((3, 2)), sparse=True), ArgumentError, "gradients are dense"),
     (lambda: fn.embedding(rtch.asarray([0]), rtch.zeros((3, 2)), padding_idx=3), ArgumentError, r"in \[-3, 3\); got 3"),
-    (lambda: fn.scaled_dot_product_attention(X4, X4, X4, dropout_p=0.5), ArgumentError, "dropout_p must be 0; got 0.5"),
+    (
+        lambda: fn.scaled_dot_product_attention(X4, X4, X4, dropout_p=1.5),
+        ArgumentError,
+        "p must be from 0 to 1; got 1.5",
+    ),
     (lambda: fn.scaled_dot_product_attention(X4, X4, X4, X4[0, 0], is_causal=True), ArgumentError, "can't both be set"),
     (lambda: fn.scaled_dot_product_attention(X4, W4, W4), BroadcastError, "must agree in their last size"),
     (lambda: nn.Conv2d(3, 4, 3, groups=2), ArgumentError, "in_channels must be a multiple of groups=2; got 3"),

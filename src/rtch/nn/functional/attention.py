@@ -9,10 +9,11 @@ from typing import Any
 from rtch.creation import ones
 from rtch.dtypes import bool_
 from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
-from rtch.functions import exp
 from rtch.functions import max as max_
-from rtch.functions import sum as sum_
 from rtch.grids import tril
+from rtch.nn.functional.dropout import check_probability, dropout
+from rtch.random import Generator
+from rtch.rowwise import softmax
 from rtch.shapes import repeat
 from rtch.tensor import Tensor, need_tensors, where
 
@@ -26,6 +27,8 @@ def scaled_dot_product_attention(
     is_causal: bool = False,
     scale: float | None = None,
     enable_gqa: bool = False,
+    *,
+    generator: Generator | None = None,
 ) -> Tensor:
     """``softmax(scale query @ key.T + mask) @ value``; zeros where a query may see no key.
 
@@ -36,13 +39,14 @@ def scaled_dot_product_attention(
         key: what it is compared with.
         value: what is averaged.
         attn_mask: broadcasts to (..., L, S): bool, True where a query sees a key; or floating, added to the scores.
-        dropout_p: not supported other than 0; drop weights of your own product instead.
+        dropout_p: the probability of dropping a weight, as by `dropout` in training; there is no training flag.
         is_causal: query i sees the keys up to i; not together with attn_mask.
         scale: 1 / sqrt(E) if left out.
         enable_gqa: repeat each head of key and value, axis -3, so that there are as many as of query.
+        generator: where the mask of dropout comes from; `rtch.random.default_generator` if left out.
 
     Raises:
-        ArgumentError: attn_mask and is_causal, dropout_p other than 0, or heads that do not divide.
+        ArgumentError: attn_mask and is_causal, dropout_p that is no probability, or heads that do not divide.
         BroadcastError: shapes do not fit together.
         DimensionError: fewer than two dimensions, or three with enable_gqa.
         DTypeError: not all float32 or all float64, or a mask that is neither bool nor of the same dtype.
@@ -56,8 +60,7 @@ def scaled_dot_product_attention(
             raise DimensionError(
                 f"{name}: at least {2 + bool(enable_gqa)} dimensions are needed; got shape {list(t.shape)}", ndim=t.ndim
             )
-    if dropout_p != 0:
-        raise ArgumentError(f"{name}: dropout_p must be 0; got {dropout_p!r:.80}", argument=dropout_p)
+    check_probability(name, dropout_p)
     if enable_gqa:
         key, value = (_with_heads(name, t, query.shape[-3]) for t in (key, value))
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
@@ -79,10 +82,12 @@ def scaled_dot_product_attention(
             )
     if key.shape[-2] == 0:
         return scores @ value
-    highest = max_(scores.detach(), axis=-1, keepdims=True)
-    weights = exp(scores - where(highest == -math.inf, 0.0, highest))
-    total = sum_(weights, axis=-1, keepdims=True)
-    return (weights / where(total == 0, 1.0, total)) @ value
+    if mask is None or is_causal:  # every query sees a key
+        weights = softmax(scores, -1)
+    else:
+        blind = max_(scores.detach(), axis=-1, keepdims=True) == -math.inf
+        weights = where(blind, 0.0, softmax(where(blind, 0.0, scores), -1))
+    return dropout(weights, dropout_p, generator=generator) @ value
 
 
 def _mask(name: str, given: Any, is_causal: bool, query: Tensor, key: Tensor) -> Tensor | None:
