@@ -16,10 +16,17 @@ CASES = [
     Case("log_softmax", rtch.log_softmax),
     Case("log_softmax", lambda x, dim, dtype: functional.log_softmax(x, dim, dtype=dtype), "with_dtype"),
     Case("logsumexp", rtch.logsumexp),
-    Case("nn.functional.nll_loss", functional.nll_loss),
+    # PyTorch's gradient of a permuted input ends in an error of its own.
+    Case("nn.functional.nll_loss", functional.nll_loss, strides=("sample", "noncontiguous")),
     Case("nn.functional.cross_entropy", functional.cross_entropy),
-    Case("nn.functional.batch_norm", functional.batch_norm, tolerances=SINGLE),
-    Case("nn.functional.layer_norm", functional.layer_norm, tolerances=SINGLE),
+    Case(
+        "nn.functional.batch_norm",
+        functional.batch_norm,
+        skip={"no axis of channels, which PyTorch looks for only where there are elements": lambda s: s.input.ndim < 2},
+        tolerances=SINGLE,
+    ),
+    # The gradient of a row of one element is 0; PyTorch's is an error of rounding, divided by the square root of eps.
+    Case("nn.functional.layer_norm", functional.layer_norm, tolerances={"float32": (1e-5, 5e-5)}),
     Case("nn.functional.group_norm", functional.group_norm, tolerances=SINGLE),
     Case("nn.functional.instance_norm", functional.instance_norm, tolerances=SINGLE),
     Case("nn.functional.rms_norm", functional.rms_norm, tolerances=SINGLE),
