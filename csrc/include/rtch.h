@@ -251,7 +251,8 @@ rt_tensor *rt_random_integers(int dtype, int ndim, const int64_t *shape, uint64_
                               uint64_t n);
 /* x * scale where the random word of an element's position is `least` or more, else 0; kernels/dropout.c. */
 rt_tensor *rt_dropout(const rt_tensor *x, uint32_t least, double scale, uint64_t seed, uint64_t offset);
-rt_tensor *rt_random_permutation(int64_t n, uint64_t seed, uint64_t offset);
+/* The first k of 0 to n - 1 sorted by (bits, number). */
+rt_tensor *rt_random_permutation(int64_t n, int64_t k, uint64_t seed, uint64_t offset);
 uint64_t rt_random_bits(uint64_t seed, uint64_t counter, uint64_t attempt);
 
 /* DLPack. Export: a managed tensor, of the versioned form or the legacy one, that holds a share of t. The versioned

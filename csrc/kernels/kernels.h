@@ -15,6 +15,8 @@
 #define RT_SUM_BLOCK 1024
 /* matmul: length of one chain of fused multiply-adds. Changing it changes results. */
 #define RT_MATMUL_KC 256
+/* Random numbers that are made together. */
+#define RT_DRAW 256
 
 /* What a sorting network fills up n keys to: a power of two. */
 static inline int64_t rt_sort_room(int64_t n) {
@@ -208,10 +210,14 @@ typedef struct rt_kernels {
     void (*search[RT_N_DTYPES])(const char *sorted, int64_t stride, int64_t n, const char *x, int64_t n_x, int right,
                                 int64_t *out);
     rt_step_fn step[RT_N_STEPS][RT_N_DTYPES];
-    /* out is float64; element i of the call is number offset + i of the stream. */
+    /* Element i is made of number offset + i of the stream; n <= RT_DRAW. Results have room for RT_DRAW, at 64-byte
+     * aligned addresses. */
+    void (*random_bits)(uint64_t *out, int64_t n, uint64_t seed, uint64_t offset);
     void (*uniform)(double *out, int64_t n, uint64_t seed, uint64_t offset);
     void (*normal)(double *out, int64_t n, uint64_t seed, uint64_t offset);
     void (*normal_between)(double *out, int64_t n, uint64_t seed, uint64_t offset, double low, double width);
+    /* shift + scale * x, rounded to the dtype. */
+    void (*place[RT_N_DTYPES])(const double *x, char *out, int64_t n, double shift, double scale);
     /* x[i] * scale or 0, by the words of the stream from a counter on: kernels/dropout.c. */
     void (*dropout[RT_N_DTYPES])(const char *x, char *out, int64_t n, uint32_t least, double scale, uint64_t seed,
                                  uint64_t counter);

@@ -249,7 +249,7 @@ static int digest_op(uint64_t *h, int op, int dtype) {
             if (all[i]) rt_release(all[i]);
     } else if (op == RT_OP_TAKE || op == RT_OP_INDEX_ADD || op == RT_OP_CONCAT) {
         if (!rt_k.loops[RT_OP_ADD][dtype]) return 1;
-        rt_tensor *x = moderate(dtype, 61, 31, 2), *order = rt_random_permutation(61, 9, 0);
+        rt_tensor *x = moderate(dtype, 61, 31, 2), *order = rt_random_permutation(61, 61, 9, 0);
         rt_tensor *turned = x ? rt_transpose(x) : NULL;
         ok = x && order && turned;
         if (ok && op == RT_OP_TAKE) ok = absorb(h, rt_take(x, order, 0)) && absorb(h, rt_take(turned, order, 1));
@@ -423,7 +423,7 @@ static int digest_lanes(uint64_t *h, int op, int dtype) {
     if (accumulate && !rt_k.lanes[RT_LANES_SUM][dtype]) return 1;
     const int64_t shape[2] = {37, 131};
     rt_tensor *x = input(dtype, 61, 131, 12), *y = input(dtype, 37, 131, 13);
-    rt_tensor *order = rt_random_permutation(37 * 131, 9, 0);
+    rt_tensor *order = rt_random_permutation(37 * 131, 37 * 131, 9, 0);
     rt_tensor *few = order ? rt_binary_scalar(RT_OP_REMAINDER, order, RT_I64, 0, 0, 31, 0) : NULL;
     rt_tensor *index = few ? rt_reshape(few, 2, shape) : NULL, *turned = index ? rt_transpose(index) : NULL;
     rt_tensor *x_turned = x ? rt_transpose(x) : NULL, *y_turned = y ? rt_transpose(y) : NULL;
@@ -444,7 +444,7 @@ static int digest_lanes(uint64_t *h, int op, int dtype) {
 static int digest_gather(uint64_t *h, int op, int dtype) {
     if (op == RT_OP_SCATTER_ND_ADD && !rt_k.loops[RT_OP_ADD][dtype]) return 1;
     const int64_t axes[2] = {1, 0}, n = 61;
-    rt_tensor *x = input(dtype, 61, 131, 9), *order = rt_random_permutation(n, 9, 0);
+    rt_tensor *x = input(dtype, 61, 131, 9), *order = rt_random_permutation(n, n, 9, 0);
     rt_tensor *twice = order ? rt_binary_scalar(RT_OP_BITWISE_RIGHT_SHIFT, order, RT_I64, 0, 0, 1, 0) : NULL;
     rt_tensor *const index[2] = {order, twice};
     rt_tensor *rows = x && twice ? rt_gather(x, 1, axes + 1, index) : NULL;
@@ -534,7 +534,7 @@ static int digest_pooling(uint64_t *h, int op, int dtype) {
 static int digest_embedding(uint64_t *h, int op, int dtype) {
     if (dtype != RT_F32 && dtype != RT_F64) return 1;
     const int64_t n = 61, axis = 0;
-    rt_tensor *order = rt_random_permutation(n, 9, 0);
+    rt_tensor *order = rt_random_permutation(n, n, 9, 0);
     rt_tensor *rows = order ? rt_binary_scalar(RT_OP_REMAINDER, order, RT_I64, 0, 0, 17, 0) : NULL;
     rt_tensor *table = input(dtype, 17, 31, 32), *g = moderate(dtype, 61, 31, 33);
     int ok = rows && table && g;
@@ -672,7 +672,7 @@ uint64_t rt_digest(int part) {
              absorb(&h, rt_random_integers(RT_U64, 2, shape, 12345, 5, 7, (1ULL << 63) + 1)) &&
              absorb(&h, rt_random_integers(RT_U64, 2, shape, 12345, 6, 0, 0));
         break;
-    case PERMUTATION: ok = absorb(&h, rt_random_permutation(1009, 12345, 3)); break;
+    case PERMUTATION: ok = absorb(&h, rt_random_permutation(1009, 1009, 12345, 3)); break;
     case SORT:
         for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++)
             if (rt_k.sort_keys[dtype]) ok = digest_sorting(&h, dtype) && digest_long_sorting(&h, dtype);

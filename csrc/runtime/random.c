@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * random.c: fills tensors from the counter-based stream; the shape decides only where a number goes. */
-#include <stdlib.h>
-#include <string.h>
-
 #include "runtime.h"
 
 typedef struct {
@@ -15,16 +12,13 @@ typedef struct {
 
 static void draw_range(void *ctx, int64_t begin, int64_t end) {
     const rt_draw *d = ctx;
-    double buffer[256];
-    for (; begin < end; begin += 256) {
-        const int64_t n = end - begin < 256 ? end - begin : 256;
+    const int itemsize = (int)rt_itemsize(d->out->dtype);
+    double buffer[RT_DRAW] __attribute__((aligned(64)));
+    for (; begin < end; begin += RT_DRAW) {
+        const int64_t n = end - begin < RT_DRAW ? end - begin : RT_DRAW;
         if (d->draw) d->draw(buffer, n, d->seed, d->offset + (uint64_t)begin);
         else rt_k.normal_between(buffer, n, d->seed, d->offset + (uint64_t)begin, d->low, d->width);
-        for (int64_t i = 0; i < n; i++) {
-            const double x = d->shift + d->scale * buffer[i];
-            if (d->out->dtype == RT_F64) ((double *)d->out->data)[begin + i] = x;
-            else ((float *)d->out->data)[begin + i] = (float)x;
-        }
+        rt_k.place[d->out->dtype](buffer, d->out->data + begin * itemsize, n, d->shift, d->scale);
     }
 }
 
@@ -62,15 +56,16 @@ typedef struct {
 static void integers_range(void *ctx, int64_t begin, int64_t end) {
     const rt_integers *d = ctx;
     const uint64_t uneven = d->n ? (0 - d->n) % d->n : 0; /* 2^64 mod n */
-    for (int64_t i = begin; i < end; i++) {
-        uint64_t bits = rt_philox(d->seed, d->offset + (uint64_t)i, 0);
-        if (d->n) {
-            unsigned __int128 product = (unsigned __int128)bits * d->n;
+    uint64_t bits[RT_DRAW] __attribute__((aligned(64)));
+    for (; begin < end; begin += RT_DRAW) {
+        const int64_t n = end - begin < RT_DRAW ? end - begin : RT_DRAW;
+        rt_k.random_bits(bits, n, d->seed, d->offset + (uint64_t)begin);
+        for (int64_t i = 0; i < n; i++) {
+            unsigned __int128 product = (unsigned __int128)bits[i] * d->n;
             for (uint64_t again = 1; (uint64_t)product < uneven; again++)
-                product = (unsigned __int128)rt_philox(d->seed, d->offset + (uint64_t)i, again << 32) * d->n;
-            bits = (uint64_t)(product >> 64);
+                product = (unsigned __int128)rt_philox(d->seed, d->offset + (uint64_t)(begin + i), again << 32) * d->n;
+            d->out[begin + i] = d->low + (d->n ? (uint64_t)(product >> 64) : bits[i]);
         }
-        d->out[i] = d->low + bits;
     }
 }
 
@@ -87,31 +82,4 @@ rt_tensor *rt_random_integers(int dtype, int ndim, const int64_t *shape, uint64_
 
 uint64_t rt_random_bits(uint64_t seed, uint64_t counter, uint64_t attempt) {
     return rt_philox(seed, counter, attempt);
-}
-
-typedef struct {
-    uint64_t key;
-    int64_t index;
-} rt_keyed;
-
-/* A total order, so that any sorting algorithm gives the same permutation. */
-static int by_key(const void *a, const void *b) {
-    const rt_keyed *x = a, *y = b;
-    if (x->key != y->key) return x->key < y->key ? -1 : 1;
-    return x->index < y->index ? -1 : x->index > y->index;
-}
-
-rt_tensor *rt_random_permutation(int64_t n, uint64_t seed, uint64_t offset) {
-    rt_tensor *out = rt_new(RT_I64, 1, &n);
-    if (!out || n == 0) return out;
-    rt_keyed *keyed = malloc(sizeof(rt_keyed) * (size_t)n);
-    if (!keyed) {
-        rt_release(out);
-        RT_FAIL(RT_ERR_ALLOC);
-    }
-    for (int64_t i = 0; i < n; i++) keyed[i] = (rt_keyed){rt_philox(seed, offset + (uint64_t)i, 0), i};
-    qsort(keyed, (size_t)n, sizeof(rt_keyed), by_key);
-    for (int64_t i = 0; i < n; i++) ((int64_t *)out->data)[i] = keyed[i].index;
-    free(keyed);
-    return out;
 }

@@ -25,6 +25,7 @@ from rtch.tensor import Tensor, normalize_axis, wrap
 
 _U64 = 2**64
 JUMP = 2**48  # numbers that Generator.jump passes
+_MOST = 2**40  # members of which a choice without replacement is made, which draws as many numbers
 _reserving = threading.Lock()  # threads that share a generator draw different numbers
 
 
@@ -265,10 +266,13 @@ class Generator:
         Raises:
             ArgumentError: n is negative.
         """
-        _count("permutation", n)
-        h = lib.rt_random_permutation(n, self._seed, self._reserve(n))
+        return self._permutation("permutation", _count("permutation", n), n)
+
+    def _permutation(self, where: str, n: int, k: int) -> Tensor:
+        """The first k of a permutation."""
+        h = lib.rt_random_permutation(n, k, self._seed, self._reserve(n))
         if not h:
-            raise failure("permutation", n)
+            raise failure(where, n)
         return wrap(h)
 
     def integers(
@@ -367,9 +371,11 @@ class Generator:
         weights, members = _weights(p, n)
         if k > 0 and (members == 0 or (not replace and k > members)):
             raise ArgumentError(f"choice: {k if not replace else 1} members are needed; got {members}", n=members)
+        if not replace and n > _MOST:
+            raise ArgumentError(f"choice: without replacement up to 2**40 members can be drawn from; got {n}", n=n)
         if not replace:
             if weights is None:
-                index = self.permutation(n)[:k]
+                index = self._permutation("choice", n, k)
             else:
                 index = argsort(-functions.log1p(-self.uniform((n,), dtype=float64)) / weights)[:k]
         elif weights is None or k == 0:

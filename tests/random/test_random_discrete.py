@@ -348,6 +348,7 @@ REFUSED: dict[str, tuple[Callable[[Generator], Any], type[Exception], str]] = {
     "infinite weight": (lambda g: g.choice(2, p=[1.0, float("inf")]), ArgumentError, "have a finite sum"),
     "nan weight": (lambda g: g.choice(2, p=[1.0, float("nan")]), ArgumentError, "choice: weights must not"),
     "population": (lambda g: g.choice(-3), ArgumentError, "choice: a number from 0 up is needed; got -3"),
+    "huge population": (lambda g: g.choice(2**41, replace=False), ArgumentError, r"up to 2\*\*40 members .* got 2199"),
     "axis": (lambda g: g.choice(rtch.ones((2, 2)), axis=2), DimensionError, "choice"),
     "spawn": (lambda g: g.spawn(-1), ArgumentError, "spawn: a number from 0 up is needed; got -1"),
     "jump": (lambda g: g.jump(1.5), ArgumentError, "jump: a number from 0 up is needed; got 1.5"),
@@ -372,3 +373,65 @@ def test_empty_shapes() -> None:
     assert (0,) == draw.choice(0, (0,)).shape
     assert (0, 2) == draw.choice(rtch.ones((0, 2)), (0,)).shape
     assert 0 == draw.state["offset"]
+
+
+# Permutations -------------------------------------------------------------------------------------------------------
+
+
+def order(seed: int, offset: int, n: int) -> np.ndarray[Any, Any]:
+    """0 to n - 1 by (bits, number), from NumPy's stable sort of the bits that the widest integers are."""
+    keys = Generator(seed, offset).integers(0, 2**64 - 1, (n,), dtype="uint64", endpoint=True).numpy()
+    return np.argsort(keys, kind="stable")
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 3, 47, 255, 256, 257, 2047, 2048, 2049, 4097, 40_000, 300_001])
+def test_permutations_are_their_formula(n: int) -> None:
+    """Sorted by (bits, number), in one bucket and in many, at any offset."""
+    for seed, offset in ((0, 0), (MASK64, MASK64 - n // 2), (77, 2**32 - 5)):
+        assert order(seed, offset, n).tolist() == Generator(seed, offset).permutation(n).tolist()
+
+
+@pytest.mark.parametrize("n", [1, 10, 1000, 5000, 100_003])
+def test_the_first_of_a_permutation(n: int) -> None:
+    """A choice without replacement is the start of the whole permutation, however few or many it takes."""
+    for seed in range(5):
+        whole_order = order(seed, 11, n).tolist()
+        for k in sorted({0, 1, n // 1000, n // 30, n // 3, n // 2, n - 1, n}):
+            assert whole_order[:k] == Generator(seed, 11).choice(n, (k,), replace=False).tolist()
+
+
+# Seeds whose bounds let through too few keys at first, or more than there is room for.
+UNEVEN = [(23 * 1024, 10, 487), (23 * 1024, 10, 1084), (9 * 1024, 1, 5821), (23 * 1024, 10, 3968), (9 * 1024, 1, 21929)]
+
+
+@pytest.mark.parametrize(("n", "k", "seed"), UNEVEN)
+def test_uneven_keys(n: int, k: int, seed: int) -> None:
+    """Of keys below 2^54, one in 1024, there are fewer than k, or half as many again as on average."""
+    keys = Generator(seed).integers(0, 2**64 - 1, (n,), dtype="uint64", endpoint=True).numpy()
+    below = int((keys < 2**54).sum())
+    assert below < k or below > n / 1024 * 1.5 + 8
+    assert order(seed, 0, n).tolist()[:k] == Generator(seed).choice(n, (k,), replace=False).tolist()
+
+
+@pytest.mark.parametrize(
+    ("seed", "at", "pair"), [(2, 2_245_653, [2_849_664, 1_594_487]), (8, 332_731, [894_641, 611_546])]
+)
+def test_keys_with_equal_upper_bits(seed: int, at: int, pair: list[int]) -> None:
+    """Two of three million whose first 42 bits are equal stand in the order of all their bits, not of their numbers."""
+    assert bits(seed, pair[0]) >> 22 == bits(seed, pair[1]) >> 22
+    assert bits(seed, pair[0]) < bits(seed, pair[1])
+    got = Generator(seed).permutation(3_000_000)
+    assert pair == got[at : at + 2].tolist()
+
+
+def test_permutations_of_any_number_of_threads() -> None:
+    """Threads share the drawing, the dealing and the sorting, and change nothing."""
+    before = rtch.get_num_threads()
+    found = set()
+    try:
+        for n in (1, 2, 5):
+            rtch.set_num_threads(n)
+            found.add(Generator(3).permutation(400_000).tobytes())
+    finally:
+        rtch.set_num_threads(before)
+    assert 1 == len(found)
