@@ -48,12 +48,19 @@ def _is_real(*values: Any) -> bool:
     """Whether all are Python numbers that a float64 holds."""
     try:
         for value in values:
-            if not isinstance(value, (int, float)):
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
                 return False
             float(value)
     except OverflowError:
         return False
     return True
+
+
+def _sizes(where: str, shape: Any) -> tuple[int, ...]:
+    """A shape, in which True is no 1."""
+    if any(isinstance(n, bool) for n in (shape if isinstance(shape, (tuple, list)) else (shape,))):
+        raise ArgumentError(f"{where}: a shape of integers is needed; got {shape!r:.80}", argument=shape)
+    return shape_of(where, shape)
 
 
 def _count(where: str, value: Any) -> int:
@@ -66,7 +73,7 @@ def _weights(p: Any, n: int) -> tuple[Tensor | None, int]:
     """Weights in float64, and how many members have one above 0."""
     if p is None:
         return None, n
-    weights = astype(asarray(p).detach(), float64)
+    weights = astype(p.detach(), float64) if isinstance(p, Tensor) else asarray(p, dtype=float64)
     if weights.shape != (n,):
         raise ArgumentError(f"choice: {n} weights are needed; got shape {list(weights.shape)}", p=p)
     if n and not (functions.all(weights >= 0.0) and weights.sum().item() < float("inf")):
@@ -135,8 +142,9 @@ class Generator:
         Raises:
             ArgumentError: a value is missing or out of range.
         """
-        if set(state) != {"seed", "offset"}:
-            raise ArgumentError(f"Generator: seed and offset make a state; got {sorted(state)}", argument=state)
+        if not isinstance(state, Mapping) or set(state) != {"seed", "offset"}:
+            got = sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
+            raise ArgumentError(f"Generator: seed and offset make a state; got {got}", argument=state)
         seed, offset = _seed("Generator seed", state["seed"]), _seed("Generator offset", state["offset"])
         self._seed, self._offset = seed, offset
 
@@ -251,7 +259,7 @@ class Generator:
         return clip(drawn, low, high)
 
     def _draw(self, where: str, call: Any, shape: Any, dtype: Any, a: float, b: float) -> Tensor:
-        sizes = shape_of(where, shape)
+        sizes = _sizes(where, shape)
         made = float32 if dtype is None else as_dtype(dtype)
         if not made.is_floating:
             raise DTypeError(f"{where}: a floating dtype is needed; got {made.name}", dtype=made)
@@ -296,7 +304,7 @@ class Generator:
         """
         if high is None:
             low, high = 0, low
-        sizes = shape_of("integers", shape)
+        sizes = _sizes("integers", shape)
         made = int64 if dtype is None else as_dtype(dtype)
         if not made.is_integer:
             raise DTypeError(f"integers: an integer dtype is needed; got {made.name}", dtype=made)
@@ -337,7 +345,7 @@ class Generator:
             chance = asarray(float(p) if inside else 0.0, dtype=float64)
         if not inside:
             raise ArgumentError(f"bernoulli: probabilities from 0 to 1 are needed; got {p!r:.60}", p=p)
-        sizes = chance.shape if shape is None else tuple(shape_of("bernoulli", shape))
+        sizes = chance.shape if shape is None else _sizes("bernoulli", shape)
         made = bool_ if dtype is None else as_dtype(dtype)
         wide = broadcast_to(chance, sizes)
         return astype(self.uniform(sizes, dtype=float64) < wide, made)
@@ -361,7 +369,7 @@ class Generator:
             ArgumentError: no population, too few members without replacement, or weights that are negative, not finite,
                 of another number or all 0.
         """
-        sizes = tuple(shape_of("choice", shape))
+        sizes = _sizes("choice", shape)
         k = math.prod(sizes)
         if isinstance(a, Tensor):
             axis = normalize_axis("choice", axis, a.ndim)

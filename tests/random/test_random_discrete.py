@@ -172,6 +172,17 @@ def test_weighted_choice_is_its_formula() -> None:
         assert expected == Generator(6).choice(5, (500,), p=w).tolist()
 
 
+def test_weights_are_float64() -> None:
+    """Weights in lists are not rounded to float32, where these are 0, or the last two alike."""
+    assert {0, 1} == set(Generator(1).choice(2, (50,), p=[1e-50, 1e-50]).tolist())
+    w = [1.0, 1.0 + 2.0**-30, 0.0]
+    for p in (w, np.array(w), rtch.asarray(w, dtype="float64")):
+        assert Generator(2).choice(3, (64,), p=rtch.asarray(w, dtype="float64")).tolist() == (
+            Generator(2).choice(3, (64,), p=p).tolist()
+        )
+    assert [1, 0] == sorted(Generator(3).choice(2, (2,), replace=False, p=[1e-60, 1.0]).tolist(), reverse=True)
+
+
 def test_weighted_choice_follows_the_weights() -> None:
     """Chi-square of 50,000 draws; a weight of 0 never comes."""
     counts = Counter(Generator(9).choice(5, (50_000,), p=rtch.asarray(WEIGHTS)).tolist())
@@ -350,6 +361,18 @@ REFUSED: dict[str, tuple[Callable[[Generator], Any], type[Exception], str]] = {
     "population": (lambda g: g.choice(-3), ArgumentError, "choice: a number from 0 up is needed; got -3"),
     "huge population": (lambda g: g.choice(2**41, replace=False), ArgumentError, r"up to 2\*\*40 members .* got 2199"),
     "axis": (lambda g: g.choice(rtch.ones((2, 2)), axis=2), DimensionError, "choice"),
+    "bool shape": (lambda g: g.choice(3, (True,)), ArgumentError, "choice: a shape of integers is needed; got"),
+    "bool integers": (lambda g: g.integers(3, shape=True), ArgumentError, "integers: a shape of integers .* got True"),
+    "bool coins": (lambda g: g.bernoulli(0.5, (True, 2)), ArgumentError, "bernoulli: a shape of integers is needed"),
+    "bool uniform": (lambda g: g.uniform((True,)), ArgumentError, r"uniform: a shape of integers .* got \(True,\)"),
+    "bool low": (lambda g: g.uniform(3, True, 2), ArgumentError, "uniform: finite bounds, .* got True, 2"),
+    "bool high": (lambda g: g.uniform(3, 0, True), ArgumentError, "uniform: finite bounds, .* got 0, True"),
+    "bool std": (lambda g: g.normal(3, 0.0, True), ArgumentError, "normal: finite mean and std"),
+    "bool p": (lambda g: g.bernoulli(True), ArgumentError, "bernoulli: probabilities from 0 to 1"),
+    "no state": (lambda g: g.set_state(None), ArgumentError, "seed and offset make a state; got NoneType"),
+    "a number as state": (lambda g: g.set_state(5), ArgumentError, "seed and offset make a state; got int"),
+    "a list as state": (lambda g: g.set_state(["seed", "offset"]), ArgumentError, "make a state; got list"),
+    "keys of a state": (lambda g: g.set_state({1: 2, "a": 3}), ArgumentError, r"make a state; got \['1', 'a'\]"),
     "spawn": (lambda g: g.spawn(-1), ArgumentError, "spawn: a number from 0 up is needed; got -1"),
     "jump": (lambda g: g.jump(1.5), ArgumentError, "jump: a number from 0 up is needed; got 1.5"),
 }
