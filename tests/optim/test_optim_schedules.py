@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 import rtch
@@ -245,15 +246,82 @@ def test_going_on_from_an_epoch() -> None:
         lr_scheduler.StepLR(ours(), 5, last_epoch=6)
 
 
+def test_nested_sequences_are_flat_ones() -> None:
+    """A SequentialLR within another gives its own rates. PyTorch steps its first schedule twice at epoch 0."""
+    torch = pytest.importorskip("torch")
+
+    def inner(lib: Any, o: Any) -> Any:
+        return lib.SequentialLR(o, [lib.ExponentialLR(o, 0.9), lib.ExponentialLR(o, 0.5)], [3])
+
+    nested, flat = ours(), ours()
+    schedule = lr_scheduler.SequentialLR(nested, [inner(lr_scheduler, nested), lr_scheduler.StepLR(nested, 2)], [6])
+    expected = inner(lr_scheduler, flat)
+    assert 0.1 == nested.param_groups[0]["lr"]
+    for _ in range(5):
+        assert rates(flat) == rates(nested)
+        expected.step()
+        schedule.step()
+    resumed = lr_scheduler.SequentialLR(flat, [inner(lr_scheduler, flat), lr_scheduler.StepLR(flat, 2)], [6])
+    resumed.load_state_dict(json.loads(json.dumps(schedule.state_dict())))
+    assert schedule.state_dict() == resumed.state_dict()
+    reference = theirs(torch)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        lib = torch.optim.lr_scheduler
+        lib.SequentialLR(reference, [inner(lib, reference), lib.StepLR(reference, 2)], [6])
+    assert 0.09 == pytest.approx(reference.param_groups[0]["lr"])
+
+
+def test_cooldown_is_seen() -> None:
+    """in_cooldown is PyTorch's, epoch by epoch."""
+    torch = pytest.importorskip("torch")
+    options: dict[str, Any] = {"patience": 1, "cooldown": 3}
+    schedule = lr_scheduler.ReduceLROnPlateau(ours(), **options)
+    expected = torch.optim.lr_scheduler.ReduceLROnPlateau(theirs(torch), **options)
+    seen = []
+    for _ in range(12):
+        schedule.step(1.0)
+        expected.step(1.0)
+        assert expected.in_cooldown == schedule.in_cooldown
+        seen.append(schedule.in_cooldown)
+    assert {False, True} == set(seen)
+
+
+def test_functions_may_give_any_real_number() -> None:
+    """A LambdaLR's factor may be a bool, an int or NumPy's float32; it is computed with in float64."""
+    for factor in (True, 2, np.float32(0.1)):
+        optimizer = ours()
+        lr_scheduler.LambdaLR(optimizer, lambda epoch, factor=factor: factor)  # type: ignore[misc]
+        assert [0.1 * float(factor), 0.03 * float(factor)] == [group["lr"] for group in optimizer.param_groups]
+
+
 REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "no optimiser": (lambda o: lr_scheduler.StepLR(5, 1), "StepLR: an optimiser of rtch is needed; got int"),
     "step_size": (lambda o: lr_scheduler.StepLR(o, 0), "StepLR: step_size must be a whole number from 1 up; got 0"),
     "gamma": (lambda o: lr_scheduler.StepLR(o, 1, float("nan")), "StepLR: gamma must be a finite number"),
     "milestone": (lambda o: lr_scheduler.MultiStepLR(o, [1.5]), "MultiStepLR: a milestone must be a whole number"),
+    "milestones of another kind": (lambda o: lr_scheduler.MultiStepLR(o, 5), "milestones must be a list; got 5"),
+    "a milestone of another kind": (lambda o: lr_scheduler.MultiStepLR(o, [[1]]), "a milestone must be a whole number"),
     "T_max": (lambda o: lr_scheduler.CosineAnnealingLR(o, 0), "CosineAnnealingLR: T_max must be a whole number"),
     "last_epoch": (lambda o: lr_scheduler.ExponentialLR(o, 0.9, -2), "ExponentialLR: last_epoch must be a number"),
     "lambdas": (lambda o: lr_scheduler.LambdaLR(o, [abs]), "LambdaLR: a function, or one for each of 2 groups"),
     "no function": (lambda o: lr_scheduler.LambdaLR(o, 3), "LambdaLR: a function"),
+    "factor None": (lambda o: lr_scheduler.LambdaLR(o, lambda e: None), "must give a finite number; got None"),
+    "factor text": (lambda o: lr_scheduler.LambdaLR(o, lambda e: "a"), "must give a finite number; got 'a'"),
+    "factor nan": (lambda o: lr_scheduler.LambdaLR(o, lambda e: float("nan")), "must give a finite number; got nan"),
+    "factor tensor": (lambda o: lr_scheduler.LambdaLR(o, lambda e: rtch.ones(())), "LambdaLR: a function must give"),
+    "epoch": (lambda o: lr_scheduler.StepLR(o, 1).step("a"), "StepLR: epoch must be a whole number from 0 up; got 'a'"),
+    "half an epoch": (lambda o: lr_scheduler.ExponentialLR(o, 0.9).step(1.5), "ExponentialLR: epoch must be a whole"),
+    "plateau's epoch": (lambda o: lr_scheduler.ReduceLROnPlateau(o).step(1.0, "a"), "epoch must be a whole number"),
+    "no metric": (lambda o: lr_scheduler.ReduceLROnPlateau(o).step(None), "a metric must be a number; got None"),
+    "metric text": (lambda o: lr_scheduler.ReduceLROnPlateau(o).step("1"), "a metric must be a number; got '1'"),
+    "cycle without bounds": (
+        lambda o: (
+            [g.update(initial_lr=0.1) for g in o.param_groups],
+            lr_scheduler.OneCycleLR(o, 0.1, 9, last_epoch=3),
+        ),
+        "OneCycleLR: group 0 needs a max_lr",
+    ),
     "cycle": (lambda o: lr_scheduler.OneCycleLR(o, 0.1), "OneCycleLR: epochs, where there is no total_steps"),
     "pct": (lambda o: lr_scheduler.OneCycleLR(o, 0.1, 5, pct_start=2.0), "OneCycleLR: pct_start must be"),
     "anneal": (lambda o: lr_scheduler.OneCycleLR(o, 0.1, 5, anneal_strategy="exp"), "anneal_strategy is 'cos' or"),
@@ -267,6 +335,7 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "factor": (lambda o: lr_scheduler.ReduceLROnPlateau(o, factor=1.0), "factor must be below 1; got 1.0"),
     "mode": (lambda o: lr_scheduler.ReduceLROnPlateau(o, mode="up"), "mode is 'min' or 'max'"),
     "min_lr": (lambda o: lr_scheduler.ReduceLROnPlateau(o, min_lr=[0.0]), "min_lr must be a number or one for each"),
+    "no schedules": (lambda o: lr_scheduler.SequentialLR(o, 5, []), "schedulers must be a list; got 5"),
     "nothing": (lambda o: lr_scheduler.SequentialLR(o, [], []), "SequentialLR: schedules, and one milestone less"),
     "milestones": (lambda o: lr_scheduler.SequentialLR(o, [lr_scheduler.StepLR(o, 1)], [3]), "one milestone less"),
     "another's": (
@@ -308,3 +377,85 @@ def test_states_that_do_not_fit_change_nothing() -> None:
         assert before == json.dumps(schedule.state_dict())
     with pytest.raises(OptimizerError, match="StepLR: a state dict is needed; got list"):
         lr_scheduler.StepLR(ours(), 1).load_state_dict([])  # type: ignore[arg-type]
+
+
+PHASES = "_schedule_phases"
+DAMAGE: dict[str, tuple[str, dict[str, Any], str]] = {
+    "step_size": ("step", {"step_size": 0}, "StepLR: step_size must be a whole number from 1 up; got 0"),
+    "half a step_size": ("step", {"step_size": 1.5}, "StepLR: step_size must be a whole number"),
+    "gamma": ("step", {"gamma": float("nan")}, "StepLR: gamma must be a finite number"),
+    "exponential gamma": ("exponential", {"gamma": float("inf")}, "ExponentialLR: gamma must be a finite number"),
+    "multi gamma": ("multi", {"gamma": float("nan")}, "MultiStepLR: gamma must be a finite number"),
+    "last_epoch": ("exponential", {"last_epoch": -5}, "ExponentialLR: last_epoch must be a whole number from -1 up"),
+    "half an epoch": ("exponential", {"last_epoch": 0.5}, "last_epoch must be a whole number"),
+    "_step_count": ("exponential", {"_step_count": -1}, "_step_count must be a whole number"),
+    "base_lrs": ("step", {"base_lrs": [0.1, float("nan")]}, "base_lrs must be a finite number"),
+    "_last_lr": ("step", {"_last_lr": [float("inf"), 0.1]}, "_last_lr must be a finite number"),
+    "T_max": ("cosine", {"T_max": 0}, "CosineAnnealingLR: T_max must be a whole number from 1 up; got 0"),
+    "eta_min": ("cosine", {"eta_min": float("nan")}, "CosineAnnealingLR: eta_min must be a finite number"),
+    "total_steps": ("one cycle", {"total_steps": 0}, "OneCycleLR: total_steps must be a whole number from 1 up"),
+    "anneal": ("one cycle", {"_anneal_func_type": "exp"}, "anneal_strategy is 'cos' or 'linear'; got 'exp'"),
+    "empty phases": ("one cycle", {PHASES: [{}, {}]}, r"start_lr of a phase must be one of .*; got \{\}"),
+    "end_step": (
+        "one cycle",
+        {
+            PHASES: [
+                {
+                    "end_step": "x",
+                    "start_lr": "max_lr",
+                    "end_lr": "min_lr",
+                    "start_momentum": "max_momentum",
+                    "end_momentum": "base_momentum",
+                }
+            ]
+            * 2
+        },
+        "end_step of a phase must be a finite number",
+    ),
+    "milestone": ("multi", {"milestones": {"a": "b"}}, "a milestone must be a whole number from 0 up; got 'a'"),
+    "a milestone's times": ("multi", {"milestones": {"3": "b"}}, "how often 3 is a milestone must be a whole number"),
+    "no milestones": ("multi", {"milestones": [3]}, r"milestones of the state dict does not fit; got \[3\]"),
+    "a sequence's milestones": ("sequential", {"_milestones": ["a", 9]}, "_milestones of the state dict does not fit"),
+    "a negative milestone": (
+        "sequential",
+        {"_milestones": [-3, 9]},
+        "SequentialLR: a milestone must be a whole number",
+    ),
+    "lambdas": ("lambdas", {"lr_lambdas": 5}, "LambdaLR: the state dict must have 2 lr_lambdas; got 5"),
+    "numbers as lambdas": (
+        "lambdas",
+        {"lr_lambdas": [5, None]},
+        r"lr_lambdas\[0\] .* by name, or None; got 5",
+    ),
+    "a plain function's": ("lambdas", {"lr_lambdas": [None, {"a": 1}]}, r"lr_lambdas\[1\] .* must be None; got"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_values_out_of_range_change_nothing(name: str) -> None:
+    """What a constructor refuses is refused from a state too, with one typed error, and nothing is set."""
+    case, damage, message = DAMAGE[name]
+    schedule = CASES[case](lr_scheduler, ours())
+    schedule.step()
+    before = schedule.state_dict()
+    with pytest.raises(OptimizerError, match=message):
+        schedule.load_state_dict({**before, "last_epoch": 7, **damage})
+    assert before == schedule.state_dict()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        *[("mode", "up"), ("threshold_mode", "x"), ("factor", 1.0), ("factor", float("nan")), ("patience", -1)],
+        *[("cooldown", 0.5), ("cooldown_counter", -1), ("num_bad_epochs", -2), ("eps", -1.0), ("best", float("nan"))],
+        *[("min_lrs", [0.0, -1.0]), ("last_epoch", -1), ("_last_lr", [0.1, float("nan")])],
+    ],
+)
+def test_plateau_values_out_of_range_change_nothing(key: str, value: Any) -> None:
+    """The same of a schedule that follows a metric."""
+    schedule = lr_scheduler.ReduceLROnPlateau(ours())
+    schedule.step(3.0)
+    before = schedule.state_dict()
+    with pytest.raises(OptimizerError, match="ReduceLROnPlateau"):
+        schedule.load_state_dict({**before, "best": 1.0, key: value})
+    assert before == schedule.state_dict()

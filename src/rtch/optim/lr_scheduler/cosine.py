@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from rtch.errors import OptimizerError
@@ -33,11 +34,14 @@ class CosineAnnealingLR(LRScheduler):
         eta_min: float = 0.0,
         last_epoch: int = -1,
     ) -> None:
-        check_count("CosineAnnealingLR", "T_max", T_max)
-        check_number("CosineAnnealingLR", "eta_min", eta_min)
+        self._check({"T_max": T_max, "eta_min": eta_min})
         self.T_max = T_max
         self.eta_min = eta_min
         super().__init__(optimizer, last_epoch)
+
+    def _check(self, values: Mapping[str, Any]) -> None:
+        check_count("CosineAnnealingLR", "T_max", values["T_max"])
+        check_number("CosineAnnealingLR", "eta_min", values["eta_min"])
 
     def get_lr(self) -> list[float]:
         """See `LRScheduler.get_lr`."""
@@ -110,8 +114,6 @@ class OneCycleLR(LRScheduler):
             total_steps = (epochs or 0) * (steps_per_epoch or 0)
         check_count("OneCycleLR", "total_steps", total_steps)
         check_number("OneCycleLR", "pct_start", pct_start, 0, 1)
-        if anneal_strategy not in ("cos", "linear"):
-            raise OptimizerError(f"OneCycleLR: anneal_strategy is 'cos' or 'linear'; got {anneal_strategy!r}")
         for name, factor in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
             check_number("OneCycleLR", name, factor)
             if factor <= 0:
@@ -121,8 +123,8 @@ class OneCycleLR(LRScheduler):
         self._schedule_phases = _phases(pct_start, total_steps, three_phase)
         self.cycle_momentum = bool(cycle_momentum)
         self._key = "betas" if "betas" in optimizer.defaults else "momentum"
-        if self.cycle_momentum and self._key not in optimizer.defaults:
-            raise OptimizerError(f"OneCycleLR: {type(optimizer).__name__} has no momentum to cycle")
+        self.optimizer = optimizer
+        self._check(vars(self))
         groups = optimizer.param_groups
         highest = _per_group("max_lr", max_lr, len(groups))
         bounds = zip(
@@ -139,6 +141,20 @@ class OneCycleLR(LRScheduler):
                     group["max_momentum"], group["base_momentum"] = high, low
         super().__init__(optimizer, last_epoch)
 
+    def _check(self, values: Mapping[str, Any]) -> None:
+        check_count("OneCycleLR", "total_steps", values["total_steps"])
+        if values["_anneal_func_type"] not in ("cos", "linear"):
+            raise OptimizerError(
+                f"OneCycleLR: anneal_strategy is 'cos' or 'linear'; got {values['_anneal_func_type']!r:.60}"
+            )
+        for phase in values["_schedule_phases"]:
+            for key, allowed in _PHASE.items():
+                if phase.get(key) not in allowed:
+                    raise OptimizerError(f"OneCycleLR: {key} of a phase must be one of {allowed}; got {phase!r:.60}")
+            check_number("OneCycleLR", "end_step of a phase", phase.get("end_step"))
+        if values["cycle_momentum"] and self._key not in self.optimizer.defaults:
+            raise OptimizerError(f"OneCycleLR: {type(self.optimizer).__name__} has no momentum to cycle")
+
     def get_lr(self) -> list[float]:
         """See `LRScheduler.get_lr`; sets the momentum too."""
         step = self.last_epoch
@@ -150,6 +166,11 @@ class OneCycleLR(LRScheduler):
                 break
             start, phase = phase["end_step"], following
         share = (step - start) / (phase["end_step"] - start) if phase["end_step"] != start else 1.0
+        needed = [phase[key] for key in _PHASE if self.cycle_momentum or key.endswith("lr")]
+        for i, group in enumerate(self._groups()):
+            for bound in needed:
+                if bound not in group:
+                    raise OptimizerError(f"OneCycleLR: group {i} needs a {bound}, which a new cycle sets")
         if self.cycle_momentum:
             for group in self._groups():
                 momentum = self._between(group[phase["start_momentum"]], group[phase["end_momentum"]], share)
@@ -160,6 +181,11 @@ class OneCycleLR(LRScheduler):
         if self._anneal_func_type == "linear":
             return (end - start) * share + start
         return end + (start - end) / 2 * (cosine(math.pi * share) + 1)
+
+
+_LRS, _MOMENTA = ("initial_lr", "max_lr", "min_lr"), ("base_momentum", "max_momentum")
+# What a phase goes from and to: bounds that stand in the groups.
+_PHASE = {"start_lr": _LRS, "end_lr": _LRS, "start_momentum": _MOMENTA, "end_momentum": _MOMENTA}
 
 
 def _phases(pct_start: float, total_steps: int, three: bool) -> list[dict[str, Any]]:

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from numbers import Real
 from typing import Any, Literal
 
 from rtch.errors import OptimizerError
@@ -43,23 +45,10 @@ class ReduceLROnPlateau(LRScheduler):
         name = "ReduceLROnPlateau"
         if not isinstance(optimizer, Optimizer):
             raise OptimizerError(f"{name}: an optimiser of rtch is needed; got {type(optimizer).__name__}")
-        if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
-            raise OptimizerError(
-                f"{name}: mode is 'min' or 'max', threshold_mode 'rel' or 'abs'; got {mode!r}, {threshold_mode!r}"
-            )
-        check_number(name, "factor", factor, 0, 1)
-        if factor == 1:
-            raise OptimizerError(f"{name}: factor must be below 1; got {factor!r}")
-        check_count(name, "patience", patience, 0)
-        check_count(name, "cooldown", cooldown, 0)
-        check_number(name, "threshold", threshold)
-        check_number(name, "eps", eps, 0)
         n = len(optimizer.param_groups)
         lowest = list(min_lr) if isinstance(min_lr, (list, tuple)) else [min_lr] * n
         if len(lowest) != n:
             raise OptimizerError(f"{name}: min_lr must be a number or one for each of {n} groups; got {min_lr!r:.60}")
-        for lr in lowest:
-            check_number(name, "min_lr", lr, 0)
         self.optimizer = optimizer
         self.mode = mode
         self.factor = factor
@@ -73,6 +62,7 @@ class ReduceLROnPlateau(LRScheduler):
         self.cooldown_counter = 0
         self.num_bad_epochs = 0
         self.last_epoch = 0
+        self._check(vars(self))
         self._last_lr = self._rates()
 
     def _saved(self) -> tuple[str, ...]:
@@ -80,6 +70,31 @@ class ReduceLROnPlateau(LRScheduler):
             *("mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "min_lrs", "eps", "best"),
             *("cooldown_counter", "num_bad_epochs", "last_epoch", "_last_lr"),
         )
+
+    def _check(self, values: Mapping[str, Any]) -> None:
+        name = "ReduceLROnPlateau"
+        mode, threshold_mode = values["mode"], values["threshold_mode"]
+        if mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
+            raise OptimizerError(
+                f"{name}: mode is 'min' or 'max', threshold_mode 'rel' or 'abs'; "
+                f"got {mode!r:.60}, {threshold_mode!r:.60}"
+            )
+        check_number(name, "factor", values["factor"], 0, 1)
+        if values["factor"] == 1:
+            raise OptimizerError(f"{name}: factor must be below 1; got {values['factor']!r}")
+        for key in ("patience", "cooldown", "cooldown_counter", "num_bad_epochs", "last_epoch"):
+            check_count(name, key, values[key], 0)
+        check_number(name, "threshold", values["threshold"])
+        check_number(name, "eps", values["eps"], 0)
+        for lr in values["min_lrs"]:
+            check_number(name, "min_lr", lr, 0)
+        if values["best"] != values["best"]:
+            raise OptimizerError(f"{name}: best must be a number; got {values['best']!r}")
+
+    @property
+    def in_cooldown(self) -> bool:
+        """Whether bad epochs do not count yet after a reduction."""
+        return self.cooldown_counter > 0
 
     def _is_better(self, value: float) -> bool:
         margin = self.threshold if self.threshold_mode == "abs" else None
@@ -93,15 +108,20 @@ class ReduceLROnPlateau(LRScheduler):
         Args:
             metrics: a number or a tensor of one element.
             epoch: the epoch's number; the next one if left out.
+
+        Raises:
+            OptimizerError: the metric is no number, or epoch no whole one from 0 up.
         """
-        value = float(metrics.item() if hasattr(metrics, "item") else metrics)
+        value = _number(metrics)
+        if epoch is not None:
+            check_count("ReduceLROnPlateau", "epoch", epoch, 0)
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         if self._is_better(value):
             self.best = value
             self.num_bad_epochs = 0
         else:
             self.num_bad_epochs += 1
-        if self.cooldown_counter > 0:
+        if self.in_cooldown:
             self.cooldown_counter -= 1
             self.num_bad_epochs = 0
         rates = self._rates()
@@ -110,3 +130,10 @@ class ReduceLROnPlateau(LRScheduler):
             lower = [max(lr * self.factor, low) for lr, low in zip(rates, self.min_lrs, strict=True)]
             rates = [new if old - new > self.eps else old for old, new in zip(rates, lower, strict=True)]
         self._set(rates)
+
+
+def _number(metrics: Any) -> float:
+    value = metrics.item() if getattr(metrics, "size", None) == 1 or hasattr(metrics, "numel") else metrics
+    if not isinstance(value, Real):
+        raise OptimizerError(f"ReduceLROnPlateau: a metric must be a number; got {metrics!r:.60}")
+    return float(value)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rtch.creation import asarray
@@ -26,6 +26,7 @@ class LRScheduler:
     """
 
     _fields: tuple[str, ...] = ()  # attributes that a state has beside those of every schedule
+    _least_epoch = -1  # where a step could be taken back to
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         name = type(self).__name__
@@ -66,7 +67,13 @@ class LRScheduler:
         return self._last_lr
 
     def step(self, epoch: int | None = None) -> None:
-        """Go to the next epoch, or to a given one, by a form that starts from the first rates where there is one."""
+        """Go to the next epoch, or to a given one, by a form that starts from the first rates where there is one.
+
+        Raises:
+            OptimizerError: epoch is no whole number from 0 up.
+        """
+        if epoch is not None:
+            check_count(type(self).__name__, "epoch", epoch, 0)
         self._step_count += 1
         self._go(epoch)
 
@@ -99,9 +106,25 @@ class LRScheduler:
         Raises:
             OptimizerError: something is missing or of another kind.
         """
+        for name, value in self._read(state_dict).items():
+            setattr(self, name, value)
+
+    def _read(self, state_dict: Any) -> dict[str, Any]:
+        """The attributes that a state is, all checked; nothing is set."""
         self._need(state_dict, self._saved())
-        for name in self._saved():
-            setattr(self, name, _copied(state_dict[name]))
+        values = {name: _copied(state_dict[name]) for name in self._saved()}
+        where = type(self).__name__
+        check_count(where, "last_epoch", values["last_epoch"], self._least_epoch)
+        if "_step_count" in values:
+            check_count(where, "_step_count", values["_step_count"], 0)
+        for key in ("base_lrs", "_last_lr"):
+            for lr in values.get(key, ()):
+                check_number(where, key, lr)
+        self._check(values)
+        return values
+
+    def _check(self, values: Mapping[str, Any]) -> None:
+        """Refuse what is out of range among the schedule's own attributes, given or loaded."""
 
     def _need(self, state_dict: Any, names: tuple[str, ...]) -> None:
         where = type(self).__name__
@@ -126,7 +149,7 @@ def _alike(own: Any, other: Any) -> bool:
     if isinstance(own, bool) or isinstance(other, bool):
         return isinstance(own, bool) and isinstance(other, bool)
     if isinstance(own, (int, float)):
-        return isinstance(other, int if isinstance(own, int) and own != 0 else (int, float))
+        return isinstance(other, (int, float))
     return isinstance(other, Mapping if isinstance(own, dict) else type(own))
 
 
@@ -148,6 +171,13 @@ def check_number(where: str, name: str, value: Any, low: float = -float("inf"), 
     finite = isinstance(value, (int, float)) and not isinstance(value, bool) and value - value == 0
     if not finite or not low <= value <= high:
         raise OptimizerError(f"{where}: {name} must be a finite number from {low} to {high}; got {value!r}")
+
+
+def listed(where: str, name: str, values: Any) -> list[Any]:
+    """A list of what there is to iterate over."""
+    if not isinstance(values, Iterable):
+        raise OptimizerError(f"{where}: {name} must be a list; got {values!r:.60}")
+    return list(values)
 
 
 def check_count(where: str, name: str, value: Any, low: int = 1) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from rtch.errors import OptimizerError
 from rtch.optim.lr_scheduler.plateau import ReduceLROnPlateau
-from rtch.optim.lr_scheduler.scheduler import LRScheduler, check_count
+from rtch.optim.lr_scheduler.scheduler import LRScheduler, check_count, listed
 from rtch.optim.optimizer import Optimizer
 
 
@@ -29,7 +29,8 @@ class SequentialLR(LRScheduler):
     def __init__(
         self, optimizer: Optimizer, schedulers: Sequence[LRScheduler], milestones: Sequence[int], last_epoch: int = -1
     ) -> None:
-        schedulers, milestones = list(schedulers), list(milestones)
+        schedulers = listed("SequentialLR", "schedulers", schedulers)
+        milestones = listed("SequentialLR", "milestones", milestones)
         if not schedulers or len(milestones) != len(schedulers) - 1:
             raise OptimizerError(
                 f"SequentialLR: schedules, and one milestone less, are needed; got {len(schedulers)}, {len(milestones)}"
@@ -39,8 +40,7 @@ class SequentialLR(LRScheduler):
                 raise OptimizerError(
                     f"SequentialLR: every schedule must be one of epochs, of this optimiser; number {i} is {s!r:.60}"
                 )
-        for milestone in milestones:
-            check_count("SequentialLR", "a milestone", milestone, 0)
+        self._check({"_milestones": milestones})
         self.optimizer = optimizer
         self._schedulers = schedulers
         self._milestones = milestones
@@ -70,6 +70,8 @@ class SequentialLR(LRScheduler):
         self._last_lr = now.get_last_lr()
 
     def _start(self) -> None:
+        # PyTorch calls `step` here, which steps the first schedule once more: inside another SequentialLR, this one's
+        # ExponentialLR(0.9) has 0.9 of its rate in epoch 0 already, and stays ahead. Here nesting changes nothing.
         first = self._schedulers[bisect_right(self._milestones, 0)]
         first._start()
         self._last_lr = first.get_last_lr()
@@ -83,19 +85,22 @@ class SequentialLR(LRScheduler):
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """See `LRScheduler.load_state_dict`."""
-        self._need(state_dict, self._saved())
+        super().load_state_dict(state_dict)
+        for s, state in zip(self._schedulers, state_dict["_schedulers"], strict=True):
+            s.load_state_dict(state)
+
+    def _read(self, state_dict: Any) -> dict[str, Any]:
+        values = super()._read(state_dict)
         states = state_dict.get("_schedulers")
         if not isinstance(states, list) or len(states) != len(self._schedulers):
             raise OptimizerError(f"SequentialLR: the state dict must have {len(self._schedulers)} _schedulers")
-        before = [s.state_dict() for s in self._schedulers]
-        try:
-            for s, state in zip(self._schedulers, states, strict=True):
-                s.load_state_dict(state)
-        except OptimizerError:
-            for s, state in zip(self._schedulers, before, strict=True):
-                s.load_state_dict(state)
-            raise
-        super().load_state_dict(state_dict)
+        for s, state in zip(self._schedulers, states, strict=True):
+            s._read(state)
+        return values
+
+    def _check(self, values: Mapping[str, Any]) -> None:
+        for milestone in values["_milestones"]:
+            check_count("SequentialLR", "a milestone", milestone, 0)
 
 
 def _take_back(schedulers: list[LRScheduler]) -> None:
@@ -104,3 +109,4 @@ def _take_back(schedulers: list[LRScheduler]) -> None:
             _take_back(s._schedulers)
         else:
             s.last_epoch -= 1
+            s._least_epoch = min(s._least_epoch, s.last_epoch)
