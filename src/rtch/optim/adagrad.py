@@ -9,6 +9,7 @@ from typing import Any
 from rtch._c import lib
 from rtch.creation import full_like
 from rtch.optim.fused import FusedOptimizer
+from rtch.optim.optimizer import check_means
 from rtch.tensor import Tensor
 
 
@@ -25,6 +26,9 @@ class Adagrad(FusedOptimizer):
         initial_accumulator_value: what s starts from.
         eps: added to the denominator.
         maximize: go up: -g for g.
+        foreach: taken and ignored: a group's parameters are always stepped in one call.
+        differentiable: False: a step is no part of a graph.
+        fused: taken and ignored: a group's parameters are always stepped in one call.
 
     Raises:
         OptimizerError: an option out of range.
@@ -42,7 +46,11 @@ class Adagrad(FusedOptimizer):
         eps: float = 1e-10,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
+        check_means(type(self).__name__, foreach=foreach, differentiable=differentiable, fused=fused)
         super().__init__(
             params,
             {

@@ -10,6 +10,7 @@ from typing import Any
 from rtch._c import lib
 from rtch.errors import OptimizerError
 from rtch.optim.fused import FusedOptimizer
+from rtch.optim.optimizer import check_means
 
 
 class Adam(FusedOptimizer):
@@ -27,6 +28,10 @@ class Adam(FusedOptimizer):
         amsgrad: the largest v so far in the place of v.
         maximize: go up: -g for g.
         decoupled_weight_decay: no penalty; p is first scaled by 1 - lr weight_decay, as in `AdamW`.
+        foreach: taken and ignored: a group's parameters are always stepped in one call.
+        capturable: False: a step is no part of a graph.
+        differentiable: False: a step is no part of a graph.
+        fused: taken and ignored: a group's parameters are always stepped in one call.
 
     Raises:
         OptimizerError: an option out of range.
@@ -45,7 +50,14 @@ class Adam(FusedOptimizer):
         *,
         maximize: bool = False,
         decoupled_weight_decay: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
+        check_means(
+            type(self).__name__, foreach=foreach, capturable=capturable, differentiable=differentiable, fused=fused
+        )
         self._known_powers: dict[float, tuple[int, float]] = {}
         super().__init__(
             params,
@@ -107,6 +119,10 @@ class AdamW(Adam):
         weight_decay: rate of the decay.
         amsgrad: the largest v so far in the place of v.
         maximize: go up: -g for g.
+        foreach: taken and ignored: a group's parameters are always stepped in one call.
+        capturable: False: a step is no part of a graph.
+        differentiable: False: a step is no part of a graph.
+        fused: taken and ignored: a group's parameters are always stepped in one call.
 
     Raises:
         OptimizerError: an option out of range.
@@ -122,8 +138,25 @@ class AdamW(Adam):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            maximize=maximize,
+            decoupled_weight_decay=True,
+            foreach=foreach,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+        )
 
     def _options(self, own: Mapping[str, Any], other: Any) -> dict[str, Any]:
         return {**super()._options(own, other), "decoupled_weight_decay": True}

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Real
 from typing import Any
 
 from rtch.autograd import enable_grad, no_grad
@@ -94,8 +95,11 @@ class LBFGS(Optimizer):
             The loss before the step.
 
         Raises:
-            OptimizerError: no closure.
+            OptimizerError: no closure, or one that gives no number.
         """
+        return super().step(closure)
+
+    def _step(self, closure: Callable[[], Any] | None) -> Any:
         if closure is None:
             raise OptimizerError("LBFGS: step needs a closure that computes the loss and its gradients")
         with no_grad():
@@ -145,10 +149,11 @@ class _Step:
         """The closure's loss, as it is and as a number, and all gradients one after another."""
         with enable_grad():
             loss = self.closure()
+        number = _loss(loss)
         self.evaluations += 1
         self.state["func_evals"] = self.state.get("func_evals", 0) + 1
         parts = [p.grad.reshape(-1) if p.grad is not None else zeros((p.size,), dtype=p.dtype) for p in self.params]
-        return loss, float(loss), concat(parts) if len(parts) > 1 else snapshot(parts[0])
+        return loss, number, concat(parts) if len(parts) > 1 else snapshot(parts[0])
 
     def move(self, by: float, direction: Tensor) -> None:
         """params += by * direction."""
@@ -249,6 +254,12 @@ def _dot(a: Tensor, b: Tensor) -> float:
 def _largest(x: Tensor) -> float:
     """The largest magnitude; 0 of nothing."""
     return float(abs(x).max().item()) if x.size else 0.0
+
+
+def _loss(loss: Any) -> float:
+    if not isinstance(loss, (Tensor, Real)):
+        raise OptimizerError(f"LBFGS: the closure must give the loss, a number; got {loss!r:.60}")
+    return float(loss)
 
 
 def _number(key: str, value: Any) -> float:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rtch.autograd import enable_grad
+from rtch.creation import zeros_like
 from rtch.errors import OptimizerError
+from rtch.nn.hooks import Hook, Hooks, RemovableHandle
 from rtch.tensor import Tensor, snapshot
 
 _NUMBERS = frozenset(
@@ -24,17 +26,23 @@ _FORMULAS = ("amsgrad", "decoupled_weight_decay", "maximize", "centered")
 _LATER = ("amsgrad", "decoupled_weight_decay", "maximize")
 # What schedulers note in a group.
 SCHEDULED = ("initial_lr", "max_lr", "min_lr", "max_momentum", "base_momentum")
+# How PyTorch is to compute a step, which changes no result here.
+_MEANS = ("foreach", "fused", "capturable", "differentiable")
 
 
 class Optimizer:
     """Base of optimisers. A subclass defines `_update`, one step for a group, and `_restore`.
+
+    Parameters may come as pairs with their names, as `Module.named_parameters` gives them; a group has the names as
+    ``param_names`` then, and so has its state.
 
     Args:
         params: tensors that require grad, or dictionaries ``{"params": tensors, "lr": ...}``, one per group.
         defaults: options of every group that does not name its own.
 
     Raises:
-        OptimizerError: no parameters, one twice, one that is not a leaf requiring grad, or an unknown option.
+        OptimizerError: no parameters, one twice, one that is not a real leaf requiring grad, some with and some without
+            names, or an unknown option.
     """
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
@@ -44,6 +52,8 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[int, dict[str, Any]] = {}
+        self._before: Hooks = {}
+        self._after: Hooks = {}
         for group in given if isinstance(given[0], Mapping) else [{"params": given}]:
             self.add_param_group(group)
 
@@ -56,21 +66,49 @@ class Optimizer:
         name = type(self).__name__
         if not isinstance(param_group, Mapping) or "params" not in param_group:
             raise OptimizerError(f"{name}: every group must be a dictionary with 'params'; got {param_group!r:.60}")
-        unknown = sorted(set(param_group) - set(self.defaults) - {"params", *SCHEDULED})
+        unknown = sorted(set(param_group) - set(self.defaults) - {"params", "param_names", *SCHEDULED, *_MEANS})
         if unknown:
             raise OptimizerError(f"{name}: unknown option {unknown[0]!r}; known are {', '.join(self.defaults)}")
         own = param_group["params"]
-        tensors = [own] if isinstance(own, Tensor) else self._listed(own)
+        tensors, names = self._with_names([own] if isinstance(own, Tensor) else self._listed(own))
+        names = self._checked_names(param_group.get("param_names", names), len(tensors))
+        if self.param_groups and (names is None) != ("param_names" not in self.param_groups[0]):
+            raise OptimizerError(f"{name}: parameters of all groups must have names, or those of none")
         seen = {id(t) for group in self.param_groups for t in group["params"]}
         for t in tensors:
             if not isinstance(t, Tensor) or not t.requires_grad or not t.is_leaf:
                 raise OptimizerError(f"{name}: every parameter must be a leaf that requires grad; got {t!r:.60}")
+            if not t.dtype.is_floating:
+                raise OptimizerError(f"{name}: every parameter must be float32 or float64; got {t.dtype.name}")
             if id(t) in seen:
                 raise OptimizerError(f"{name}: a parameter is given twice")
             seen.add(id(t))
-        options = {**self.defaults, **{key: value for key, value in param_group.items() if key != "params"}}
+        check_means(name, **{key: param_group[key] for key in _MEANS if key in param_group})
+        left_out = {"params", "param_names", *_MEANS}
+        options = {**self.defaults, **{key: value for key, value in param_group.items() if key not in left_out}}
         self._check(options)
-        self.param_groups.append({**options, "params": tensors})
+        self.param_groups.append({**options, "params": tensors, **({} if names is None else {"param_names": names})})
+
+    def _with_names(self, params: list[Any]) -> tuple[list[Any], list[str] | None]:
+        """Parameters, and their names where they are pairs."""
+        pairs = [isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], str) for p in params]
+        if not any(pairs):
+            return params, None
+        if not all(pairs):
+            raise OptimizerError(f"{type(self).__name__}: all parameters must have names, or none")
+        return [p for _, p in params], [name for name, _ in params]
+
+    def _checked_names(self, names: Any, n: int) -> list[str] | None:
+        if names is None:
+            return None
+        if (
+            not isinstance(names, (list, tuple))
+            or len(names) != n
+            or not all(isinstance(name, str) for name in names)
+            or len(set(names)) != n
+        ):
+            raise OptimizerError(f"{type(self).__name__}: param_names must be {n} different names; got {names!r:.60}")
+        return list(names)
 
     def _listed(self, params: Any) -> list[Any]:
         """Parameters in an order that is the same in every run: state goes by position."""
@@ -89,6 +127,10 @@ class Optimizer:
                 raise OptimizerError(f"{name}: {key} must be finite and not negative; got {value!r}")
             if key in _SWITCHES and not isinstance(value, bool):
                 raise OptimizerError(f"{name}: {key} must be True or False; got {value!r}")
+        for key in SCHEDULED:
+            value = options.get(key, 0.0)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < float("inf"):
+                raise OptimizerError(f"{name}: {key} must be finite and not negative; got {value!r:.60}")
 
     def _update(
         self,
@@ -100,11 +142,34 @@ class Optimizer:
         """Step the parameters of a group that have gradients; states holds each one's own, empty before the first."""
         raise NotImplementedError
 
-    def zero_grad(self) -> None:
-        """Drop the gradient of every parameter."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drop the gradient of every parameter.
+
+        Args:
+            set_to_none: False puts zeros in the place of the gradients that there are.
+        """
         for group in self.param_groups:
             for t in group["params"]:
-                t.grad = None
+                if set_to_none or t.grad is None:
+                    t.grad = None
+                elif t.grad.requires_grad:  # part of a graph, which keeps its numbers
+                    t.grad = zeros_like(t.grad.detach())
+                else:
+                    t.grad[...] = 0.0
+
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` before every step; args are the optimiser, and the closure if given.
+
+        What it gives, unless None, is a pair that takes the place of args and kwargs.
+        """
+        return RemovableHandle(self._before, Hook(hook, True), False)
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(optimizer, args, kwargs)`` after every step, with what the step was called with."""
+        return RemovableHandle(self._after, Hook(hook, True), False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_before": {}, "_after": {}}  # hooks are the program's
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Move every parameter that has a gradient.
@@ -118,6 +183,26 @@ class Optimizer:
         Raises:
             OptimizerError: a step could not be taken; nothing of the parameters that it was for has changed.
         """
+        name = type(self).__name__
+        args: tuple[Any, ...] = (self,) if closure is None else (self, closure)
+        kwargs: dict[str, Any] = {}
+        for hook in list(self._before.values()):
+            given = hook.function(self, args, kwargs)
+            if given is not None:
+                pair = isinstance(given, tuple) and len(given) == 2
+                if not pair or not isinstance(given[0], tuple) or not isinstance(given[1], dict):
+                    raise OptimizerError(f"{name}: a hook must give None or a pair (args, kwargs); got {given!r:.60}")
+                args, kwargs = given
+        closure = kwargs.get("closure", args[1] if len(args) > 1 else None)
+        if closure is not None and not callable(closure):
+            raise OptimizerError(f"{name}: a closure must be a function; got {closure!r:.60}")
+        loss = self._step(closure)
+        for hook in list(self._after.values()):
+            hook.function(self, args, kwargs)
+        return loss
+
+    def _step(self, closure: Callable[[], Any] | None) -> Any:
+        """What `step` does between the hooks."""
         loss = None
         if closure is not None:
             with enable_grad():
@@ -196,7 +281,8 @@ class Optimizer:
     def _options(self, own: Mapping[str, Any], other: Any) -> dict[str, Any]:
         """The options of one group of a state dict, checked."""
         name = type(self).__name__
-        if not isinstance(other, Mapping) or len(own["params"]) != len(other.get("params", ())):
+        params = other.get("params") if isinstance(other, Mapping) else None
+        if not isinstance(params, (list, tuple)) or len(own["params"]) != len(params):
             raise OptimizerError(f"{name}: a group of the state dict has another number of parameters")
         missing = sorted(set(self.defaults) - set(other) - set(_LATER))
         if missing:
@@ -207,6 +293,9 @@ class Optimizer:
         options = {key: other.get(key, False) for key in self.defaults}
         options |= {key: other[key] for key in SCHEDULED if key in other}
         self._check(options)
+        names = self._checked_names(other.get("param_names", own.get("param_names")), len(params))
+        if names is not None:
+            options["param_names"] = names
         return options
 
     def _restore(self, parameter: Tensor, entry: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -237,9 +326,27 @@ class Optimizer:
         lines = []
         for i, group in enumerate(self.param_groups):
             n = sum(t.size for t in group["params"])
-            options = ", ".join(f"{key}={value!r}" for key, value in group.items() if key != "params")
+            options = ", ".join(
+                f"{key}={value!r}" for key, value in group.items() if key not in ("params", "param_names")
+            )
             lines.append(f"  ({i}): {options}, {n:,} parameters")
         return f"{type(self).__name__}(\n" + "\n".join(lines) + "\n)"
+
+
+def check_means(
+    where: str,
+    foreach: Any = None,
+    fused: Any = None,
+    capturable: Any = False,
+    differentiable: Any = False,
+) -> None:
+    """Refuse what PyTorch takes to say how a step is computed, where it asks for what there is not."""
+    for key, value in (("foreach", foreach), ("fused", fused)):
+        if value is not None and not isinstance(value, bool):
+            raise OptimizerError(f"{where}: {key} must be True, False or None; got {value!r:.60}")
+    for key, value in (("capturable", capturable), ("differentiable", differentiable)):
+        if value is not False:
+            raise OptimizerError(f"{where}: {key} must be False: a step is no part of a graph; got {value!r:.60}")
 
 
 def _frozen(value: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 from rtch._c import lib
 from rtch.optim.fused import FusedOptimizer
+from rtch.optim.optimizer import check_means
 
 
 class RMSprop(FusedOptimizer):
@@ -25,6 +26,9 @@ class RMSprop(FusedOptimizer):
         momentum: share of the last update that stays.
         centered: divide by an estimate of the standard deviation.
         maximize: go up: -g for g.
+        foreach: taken and ignored: a group's parameters are always stepped in one call.
+        capturable: False: a step is no part of a graph.
+        differentiable: False: a step is no part of a graph.
 
     Raises:
         OptimizerError: an option out of range.
@@ -43,7 +47,11 @@ class RMSprop(FusedOptimizer):
         centered: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
     ) -> None:
+        check_means(type(self).__name__, foreach=foreach, capturable=capturable, differentiable=differentiable)
         super().__init__(
             params,
             {

@@ -9,6 +9,7 @@ from typing import Any
 from rtch._c import lib
 from rtch.errors import OptimizerError
 from rtch.optim.fused import FusedOptimizer
+from rtch.optim.optimizer import check_means
 from rtch.tensor import Tensor
 
 
@@ -26,6 +27,9 @@ class SGD(FusedOptimizer):
         weight_decay: weight of the L2 penalty.
         nesterov: look ahead along the momentum.
         maximize: go up: -g for g.
+        foreach: taken and ignored: a group's parameters are always stepped in one call.
+        differentiable: False: a step is no part of a graph.
+        fused: taken and ignored: a group's parameters are always stepped in one call.
 
     Raises:
         OptimizerError: an option out of range; nesterov without momentum or with dampening.
@@ -44,7 +48,11 @@ class SGD(FusedOptimizer):
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
+        check_means(type(self).__name__, foreach=foreach, differentiable=differentiable, fused=fused)
         super().__init__(
             params,
             {
