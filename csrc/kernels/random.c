@@ -110,27 +110,26 @@ static inline vf64 in_tail(vf64 p) {
     return v_select_f64(q < 0.0, -z, z);
 }
 
-/* Probabilities to normal numbers, in place. */
-static void inverse_normal(double *x, int64_t n) {
+/* Normal numbers from probabilities. */
+static void inverse_normal(const double *p, double *out, int64_t n) {
     double tail[RT_DRAW] __attribute__((aligned(64)));
     int32_t place[RT_DRAW];
     int n_tail = 0;
-    for (int64_t i = 0; i < n; i++) {
-        const double q = x[i] - 0.5;
-        place[n_tail] = (int32_t)i, tail[n_tail] = x[i];
-        n_tail += !(q >= -0.425 && q <= 0.425);
+    for (int i = 0; i < (int)n; i++) {
+        place[n_tail] = i;
+        n_tail += __builtin_fabs(p[i] - 0.5) > 0.425;
     }
     for (int64_t i = 0; i < n; i += LANES) {
-        vf64 *const at = (vf64 *)(x + i);
-        const vf64 q = *at - 0.5, r = 0.180625 - q * q;
-        *at = q * horner(middle_above, r) / horner(middle_below, r);
+        const vf64 q = *(const vf64 *)(p + i) - 0.5, r = 0.180625 - q * q;
+        *(vf64 *)(out + i) = q * horner(middle_above, r) / horner(middle_below, r);
     }
+    for (int i = 0; i < n_tail; i++) tail[i] = p[place[i]];
     for (int i = n_tail; i % LANES; i++) tail[i] = 0.5;
     for (int i = 0; i < n_tail; i += LANES) {
         vf64 *const at = (vf64 *)(tail + i);
         *at = in_tail(*at);
     }
-    for (int i = 0; i < n_tail; i++) x[place[i]] = tail[i];
+    for (int i = 0; i < n_tail; i++) out[place[i]] = tail[i];
 }
 
 /* (2 k + 1) / 2^53, exactly. */
@@ -139,19 +138,21 @@ static inline vf64 between_0_and_1(vu64 bits) {
 }
 
 static void normal(double *out, int64_t n, uint64_t seed, uint64_t offset) {
+    double p[RT_DRAW] __attribute__((aligned(64)));
     vu64 counter = first_counters(offset);
     for (int64_t i = 0; i < n; i += LANES, counter += (uint64_t)LANES)
-        *(vf64 *)(out + i) = between_0_and_1(philox(seed, counter));
-    inverse_normal(out, n);
+        *(vf64 *)(p + i) = between_0_and_1(philox(seed, counter));
+    inverse_normal(p, out, n);
 }
 
 static void normal_between(double *out, int64_t n, uint64_t seed, uint64_t offset, double low, double width) {
+    double p[RT_DRAW] __attribute__((aligned(64)));
     vu64 counter = first_counters(offset);
     for (int64_t i = 0; i < n; i += LANES, counter += (uint64_t)LANES) {
-        const vf64 p = low + width * between_0_and_1(philox(seed, counter));
-        *(vf64 *)(out + i) = v_min_f64(p, v_splat_f64(1.0 - 0x1p-53)); /* the sum may round to 1 */
+        const vf64 sum = low + width * between_0_and_1(philox(seed, counter));
+        *(vf64 *)(p + i) = v_min_f64(sum, v_splat_f64(1.0 - 0x1p-53)); /* it may round to 1 */
     }
-    inverse_normal(out, n);
+    inverse_normal(p, out, n);
 }
 
 #define DEFINE_PLACE(D, T)                                                                     \
