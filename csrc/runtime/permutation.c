@@ -2,10 +2,10 @@
  *
  * permutation.c: 0 to n - 1 sorted by (64 random bits, number), or the first k of that.
  *
- * A word holds the upper bits of a key and below them the number. Keys are even, so words are dealt out by their upper bits
- * to buckets of about 2,000, each of these by the next bits to places of about one, and put in order there. Where upper
- * bits are equal, which is rare, the keys are made again. For a few of many, only keys below a power of 2 are taken, which
- * about one and a half times k are; where too few were, the power is doubled.
+ * A word holds the upper bits of a key and below them the number. Keys are spread evenly, so words are dealt out by their
+ * upper bits to buckets of about 2,000, each of these by the next bits to places of one or none mostly, and then put in
+ * order. Where upper bits are equal, which is rare, the keys are made again. For a few of many, only keys below a power of
+ * 2 are taken, one and a half to three times k of them; where too few were, the power is doubled.
  *
  * The order is total: it does not depend on where words stood, nor on threads.
  */
@@ -109,7 +109,7 @@ static void sort_buckets(void *ctx, int64_t begin, int64_t end) {
         if (n == 0 || start >= p->k) continue;
         int bits = 1, most = 64 - p->number_bits - p->bucket_bits;
         if (most > PLACES_LOG2) most = PLACES_LOG2;
-        while (bits < most && (int64_t)1 << bits < n) bits++;
+        while (bits < most && (int64_t)1 << bits < 2 * n) bits++;
         const uint64_t *const from = p->other + start;
         uint64_t *const to = p->words + start;
         memset(place, 0, sizeof(uint32_t) << bits);
