@@ -208,7 +208,8 @@ rt_tensor *rt_nonzero(const rt_tensor *a); /* (ndim, count): the index of every 
    in between they write nothing and return RT_ERR_SHARED: own it again and call again. A share that is taken while a
    call writes waits for the call, so that its value never changes. They write nothing unless they return RT_OK. */
 rt_tensor *rt_own(rt_tensor *t);
-int rt_assign(rt_tensor *t, int n, const int64_t *spec, const rt_tensor *value);
+/* What an index spec selects holds value, or has value, of t's dtype, added to it. */
+int rt_assign(rt_tensor *t, int n, const int64_t *spec, const rt_tensor *value, int accumulate);
 /* value has the shape that rt_gather gives; of several writes to an element the last stays, or they add up in order. */
 int rt_scatter(rt_tensor *t, int n, const int64_t *axes, rt_tensor *const *index, const rt_tensor *value,
                int accumulate);

@@ -286,14 +286,15 @@ static int digest_view(uint64_t *h, int op, int dtype) {
     return absorb(h, out);
 }
 
-static int digest_assignment(uint64_t *h) {
+static int digest_assignment(uint64_t *h, int accumulate) {
     int ok = 1;
     for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++) {
+        if (accumulate && !rt_k.loops[RT_OP_ADD][dtype]) continue;
         const int64_t spec[8] = {0, 60, -2, 31, 1, 5, 0, 0}, first[4] = {0, 0, 1, 31};
-        rt_tensor *x = input(dtype, 61, 31, 6), *value = input(RT_BOOL, 1, 31, 2),
+        rt_tensor *x = input(dtype, 61, 31, 6), *value = input(accumulate ? dtype : RT_BOOL, 1, 31, 2),
                   *row = value ? rt_reduce(RT_OP_SUM, value, 1, 0) : NULL;
         rt_tensor *part = row ? rt_index(row, 1, first) : NULL, *cast = part ? rt_cast(part, dtype) : NULL;
-        ok = x && cast && rt_assign(x, 2, spec, cast) == RT_OK;
+        ok = x && cast && rt_assign(x, 2, spec, cast, accumulate) == RT_OK;
         rt_tensor *const all[4] = {value, row, part, cast};
         for (int i = 0; i < 4; i++)
             if (all[i]) rt_release(all[i]);
@@ -658,7 +659,8 @@ uint64_t rt_digest(int part) {
     int ok = part >= 0 && part < N_PARTS;
     switch (part) {
     case RT_OP_ASTYPE: ok = digest_casts(&h); break;
-    case RT_OP_SETITEM: ok = digest_assignment(&h); break;
+    case RT_OP_SETITEM:
+    case RT_OP_SETITEM_ADD: ok = digest_assignment(&h, part == RT_OP_SETITEM_ADD); break;
     case SGD:
     case ADAM:
     case RMSPROP:

@@ -267,7 +267,22 @@ int64_t rt_item_i64(const rt_tensor *t) {
     return value;
 }
 
-int rt_assign(rt_tensor *t, int n, const int64_t *spec, const rt_tensor *value) {
+/* dst[...] += src[...] of one dtype; src broadcasts. */
+static int add_into(char *dst, int dtype, int ndim, const int64_t *shape, const int64_t *strides,
+                    const rt_tensor *src) {
+    char *const data[3] = {dst, dst, src->data};
+    const uint8_t size_log2[3] = {rt_size_log2[dtype], rt_size_log2[dtype], rt_size_log2[dtype]};
+    int64_t all[3][RT_MAX_NDIM];
+    memcpy(all[0], strides, sizeof(int64_t) * (size_t)ndim);
+    memcpy(all[1], strides, sizeof(int64_t) * (size_t)ndim);
+    rt_broadcast_strides(src, ndim, shape, all[2]);
+    return rt_iterate(rt_k.loops[RT_OP_ADD][dtype], 3, data, size_log2, ndim, shape,
+                      (const int64_t (*)[RT_MAX_NDIM])all, RT_GRAIN_CHEAP);
+}
+
+int rt_assign(rt_tensor *t, int n, const int64_t *spec, const rt_tensor *value, int accumulate) {
+    if (accumulate && (value->dtype != t->dtype || !rt_k.loops[RT_OP_ADD][t->dtype]))
+        return rt_set_status(RT_ERR_DTYPE), RT_ERR_DTYPE;
     int64_t shape[RT_MAX_NDIM], strides[RT_MAX_NDIM], offset;
     const int ndim = rt_index_layout(t, n, spec, shape, strides, &offset);
     if (ndim < 0) return rt_last_status();
@@ -288,8 +303,9 @@ int rt_assign(rt_tensor *t, int n, const int64_t *spec, const rt_tensor *value) 
         if (rt_begin_write(t)) {
             const rt_fenv fenv = rt_fenv_enter();
             const rt_tensor *const in[1] = {source};
-            rt_count_call(RT_FAMILY_COPY, 1, in,
-                          rt_copy_into(t->data + offset, t->dtype, ndim, shape, strides, source));
+            rt_count_call(
+                accumulate ? RT_FAMILY_ELEMENTWISE : RT_FAMILY_COPY, 1, in,
+                (accumulate ? add_into : rt_copy_into)(t->data + offset, t->dtype, ndim, shape, strides, source));
             rt_fenv_leave(fenv);
             rt_end_write(t);
             status = RT_OK;

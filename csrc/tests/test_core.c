@@ -42,14 +42,21 @@ static void test_views_and_copy_on_write(void) {
     CHECK(fresh && fresh != y);
     rt_release(y);
     y = fresh;
-    CHECK(!rt_shares_storage(x, y) && rt_assign(y, 1, all, one) == RT_OK);
+    CHECK(!rt_shares_storage(x, y) && rt_assign(y, 1, all, one, 0) == RT_OK);
     CHECK(((float *)rt_data(x))[5] == 5.0f && ((float *)rt_data(y))[5] == 100.0f);
     rt_retain(y); /* another holder: a write that did not own y refuses */
-    CHECK(rt_assign(y, 1, all, one) == RT_ERR_SHARED);
+    CHECK(rt_assign(y, 1, all, one, 0) == RT_ERR_SHARED);
     CHECK(rt_binary_inplace(RT_OP_ADD, y, x) == RT_ERR_BROADCAST);
     CHECK(rt_binary_inplace(RT_OP_ADD, y, y) == RT_ERR_SHARED);
     rt_release(y);
     CHECK(rt_binary_inplace(RT_OP_ADD, y, y) == RT_OK && ((float *)rt_data(y))[5] == 200.0f);
+    const int64_t odd[4] = {0, 1, 2, 2}; /* rows 1 and 3 */
+    CHECK(rt_assign(y, 1, odd, one, 1) == RT_OK);
+    CHECK(((float *)rt_data(y))[5] == 300.0f && ((float *)rt_data(y))[6] == 200.0f);
+    rt_tensor *whole = rt_full(RT_I64, 0, NULL, 0, 0, 1);
+    CHECK(rt_assign(y, 1, odd, whole, 1) == RT_ERR_DTYPE && rt_assign(y, 1, odd, whole, 0) == RT_OK);
+    CHECK(((float *)rt_data(y))[5] == 1.0f);
+    rt_release(whole);
     rt_tensor *same = rt_own(y);
     CHECK(same == y);
     const int64_t wide[2] = {3, 4};
@@ -254,7 +261,7 @@ static void test_snapshots_during_writes(void) {
     pthread_create(&thread, NULL, snapshots, x);
     for (int i = 0; i < 2000; i++) {
         rt_tensor *value = rt_full(RT_F32, 0, NULL, i, 0, 0);
-        const int status = rt_assign(x, 1, all, value);
+        const int status = rt_assign(x, 1, all, value, 0);
         CHECK(status == RT_OK || status == RT_ERR_SHARED);
         written += status == RT_OK;
         rt_release(value);

@@ -377,7 +377,9 @@ def setitem(x: Tensor, spec: list[int], value: Any) -> Tensor:
 
 def scatter_slice(g: Tensor, shape: tuple[int, ...], key: list[int]) -> Tensor:
     """The gradient of basic indexing: zeros with g in the selection."""
-    return setitem(zeros(shape, dtype=g.dtype), key, g)
+    out = zeros(shape, dtype=g.dtype)
+    assign(out, key, g)
+    return out
 
 
 def index_add_zeros(g: Tensor, shape: tuple[int, ...], indices: Tensor, axis: int) -> Tensor:

@@ -617,10 +617,23 @@ def assign(target: Tensor, spec: list[int], value: Any) -> None:
         return getitem(target.detach(), spec), value
 
     rule = "the value does not broadcast to the selection"
-    write("setitem", target, lambda h: lib.rt_assign(h, len(spec) // 4, spec, value._h), operands, rule=rule)
+    write("setitem", target, lambda h: lib.rt_assign(h, len(spec) // 4, spec, value._h, 0), operands, rule=rule)
     if before is not None:
         before._node = target._node
         target._node = _record(BY_NAME["setitem"], target, (before, value), {"key": spec})
+
+
+def add_at(target: Tensor, spec: list[int], value: Tensor) -> None:
+    """Add value, of target's dtype, to the part of target that the spec selects; records where gradients flow. No leaf
+    is given.
+    """
+
+    def operands() -> tuple[Any, ...]:
+        return getitem(target.detach(), spec), value
+
+    write("setitem_add", target, lambda h: lib.rt_assign(h, len(spec) // 4, spec, value._h, 1), operands)
+    if target._node is not None or value._node is not None:
+        target._node = _record(BY_NAME["setitem_add"], target, (target, value), {"key": spec})
 
 
 def refuse_leaf_write(where_: str, t: Tensor) -> None:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 import rtch
@@ -23,6 +24,7 @@ from rtch.errors import (
     NonScalarLossError,
 )
 from rtch.tensor import Tensor
+from tensor_draws import assert_same
 
 VALUES = [0.5, -1.25, 2.0, 0.75]
 
@@ -459,3 +461,42 @@ def test_a_leaf_is_its_own_loss() -> None:
     x.backward()
     assert x.grad is not None
     assert [1.0] == x.grad.tolist()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "complex128"])
+def test_slices_add_up_in_graph_order(dtype: str) -> None:
+    """Parts, slices that overlap and the whole: a chain from last call to first, to the bit, recorded or not."""
+    rng = np.random.default_rng(0)
+    draw = lambda *shape: (rng.standard_normal(shape) * 10.0 ** rng.integers(-4, 4, shape)).astype(dtype)  # noqa: E731
+    keys = [
+        np.s_[:2],
+        np.s_[2:],
+        np.s_[::-2, 1],
+        np.s_[...],
+        np.s_[3, None, 1:],
+        np.s_[1:3, ::2],
+        np.s_[:0],
+        np.s_[...],
+    ]
+    for order in range(len(keys)):
+        turned = keys[order:] + keys[:order]
+        x = leaf(draw(4, 3), dtype)
+        parts = [x * 1 if key is ... else x[key] for key in turned]
+        seeds = [draw(*part.shape) for part in parts]
+        wanted = np.zeros((4, 3), dtype)
+        for key, seed in zip(turned[::-1], seeds[::-1], strict=True):
+            wanted[key] += seed
+        for create in (False, True):
+            tensors = [rtch.asarray(seed) for seed in seeds]
+            (g,) = autograd.grad(parts, x, tensors, retain_graph=True, create_graph=create)
+            assert_same(wanted, g)
+            assert all(np.array_equal(seed, t.numpy()) for seed, t in zip(seeds, tensors, strict=True))
+
+
+def test_a_seed_that_overlaps_itself_is_added_to() -> None:
+    """Windows share elements, and the sum of gradients gets memory of its own."""
+    x = leaf([[1.0, 2.0], [3.0, 4.0]])
+    y = x * 1
+    seed = rtch.sliding_window_view(rtch.asarray([1.0, 2.0, 4.0], dtype="float64"), 2)
+    (g,) = autograd.grad([y[0], y], x, [rtch.asarray([8.0, 8.0], dtype="float64"), seed])
+    assert (g.tolist(), seed.tolist()) == ([[9.0, 10.0], [2.0, 4.0]], [[1.0, 2.0], [2.0, 4.0]])

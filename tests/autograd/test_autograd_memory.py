@@ -260,3 +260,14 @@ def test_an_error_in_a_gradient_leaves_everything_usable() -> None:
     (x * w).sum().backward()
     assert x.grad is not None
     assert [1.0] * 3 == x.grad.tolist()
+
+
+def test_parts_cost_what_they_hold() -> None:
+    """The gradients of 64 parts take the memory of the whole, not 64 times that; recorded, too."""
+    x = rtch.ones((64, 4096)).requires_grad_()
+    for create in (False, True):
+        loss = sum((part * part).sum() for part in x.split(1))
+        rtch.memory.reset_peak()
+        before = rtch.memory.stats().bytes_in_use
+        autograd.grad(loss, x, create_graph=create)
+        assert rtch.memory.stats().peak - before < 8 * 64 * 4096 * 4

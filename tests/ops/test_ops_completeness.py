@@ -19,7 +19,8 @@ from rtch.ops.row import F, Kind
 from rtch.ops.table import BY_NAME, OPS
 
 ROOT = Path(__file__).parents[2]
-CALLED = {"getitem", "setitem", "gather_nd", "scatter_nd", "scatter_nd_add"}  # reached by x[key] and x[key] = y
+# Reached by x[key], its gradient, and x[key] = y.
+CALLED = {"getitem", "setitem", "setitem_add", "gather_nd", "scatter_nd", "scatter_nd_add"}
 INNER = {  # what nn.functional and gradients are made of
     "log_softmax_grad",
     "softmax_cross_entropy",

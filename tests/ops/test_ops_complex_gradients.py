@@ -77,7 +77,7 @@ def test_structure(name: str) -> None:
         if name == "astype":
             f = lambda x: rtch.astype(rtch.astype(x, "complex128") * x, rtch.complex128)  # noqa: E731
         both(f, *(leaf(shape, i) for i, shape in enumerate(shapes)))
-        if name not in ("setitem", "scatter_nd", "index_add"):
+        if name not in ("setitem", "setitem_add", "scatter_nd", "index_add"):
             both(f, *(leaf(shape, i, dtype="float64" if i else "complex128") for i, shape in enumerate(shapes)))
 
 

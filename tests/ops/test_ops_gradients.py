@@ -14,6 +14,7 @@ from rtch import rowwise
 from rtch.autograd import gradcheck, gradgradcheck
 from rtch.ops.row import F, Kind, Op
 from rtch.ops.table import BY_NAME, OPS
+from rtch.tensor import add_at, basic_spec
 from tensor_draws import assert_same, dense, layout
 
 DIFFERENTIABLE = [op for op in OPS if op.differentiable]
@@ -152,6 +153,10 @@ STRUCTURE: dict[str, list[tuple[Callable[..., Any], tuple[tuple[int, int], ...]]
         (lambda x, y: written(x * 1, 0, y[0, 0]) * x, ((2, 3), (2, 2))),
         (lambda x: written(x * 1, slice(None, None, -1), x) * x, ((2, 3),)),
     ],
+    "setitem_add": [
+        (lambda x, y: added(x * x, (slice(None), slice(None, None, -2)), y * y) * x, ((2, 3), (2, 2))),
+        (lambda x, y: added(x * 1, 1, y[0]) * y[0, 0], ((2, 3), (1, 3))),
+    ],
     "gather_nd": [(lambda x: x[[1, 0, 1]] * x[0] * x[[1, 1], [0, 2]][0], ((2, 3),))],
     "scatter_nd": [(lambda x, y: written(x * 1, [1], y) * x, ((2, 3), (1, 3)))],
     "scatter_nd_add": [
@@ -285,6 +290,12 @@ def weight_gradient(g: rtch.Tensor, x: rtch.Tensor, axes: int, shape: tuple[int,
 def written(x: rtch.Tensor, key: Any, value: Any) -> rtch.Tensor:
     """x after a recorded write."""
     x[key] = value
+    return x
+
+
+def added(x: rtch.Tensor, key: Any, value: rtch.Tensor) -> rtch.Tensor:
+    """x after a recorded addition to a slice."""
+    add_at(x, basic_spec(x, key), value)
     return x
 
 

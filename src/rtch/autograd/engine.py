@@ -2,7 +2,8 @@
 """The backward pass: loops over dependency counts, never recursion.
 
 A node runs when all its consumers have delivered. Gradients that reach it by several paths are added in the order of
-the graph (later consumers first, then by input), so the sum does not depend on when they arrived. A gradient is dropped
+the graph (later consumers first, then by input), so the sum does not depend on when they arrived. That of a slice is
+added to its part of the sum, in place: a tensor cut into parts costs as much as one pass over it. A gradient is dropped
 as soon as it has been used. `.grad` changes only when the whole pass has succeeded.
 
 The gradient of a real loss L towards a complex z is dL/dRe z + i dL/dIm z, as in PyTorch: the direction of steepest
@@ -13,21 +14,33 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
+from rtch._c import failure, lib
 from rtch.autograd.graph import COMPLEX, Leaf, Node, freed
 from rtch.autograd.modes import set_grad_enabled
 from rtch.composed import real
-from rtch.creation import ones_like
+from rtch.creation import ones_like, zeros
 from rtch.dtypes import BY_CODE, DType
 from rtch.errors import ArgumentError, AutogradError, BroadcastError, DTypeError, MissingGradError, NonScalarLossError
-from rtch.manipulation import astype, sum_to
+from rtch.manipulation import astype, scatter_slice, sum_to
 from rtch.ops.table import BY_NAME
-from rtch.tensor import Tensor, binary, snapshot, unary
+from rtch.tensor import Tensor, add_at, binary, snapshot, unary, wrap
 
-_ADD, _CONJ = BY_NAME["add"], BY_NAME["conj"]
+_ADD, _CONJ, _GETITEM = BY_NAME["add"], BY_NAME["conj"], BY_NAME["getitem"]
 _Vertex: TypeAlias = Node | Leaf
-_Arrival: TypeAlias = tuple[int, int, Tensor]  # minus the consumer's seq, its input, the gradient
+
+
+class _Slice(NamedTuple):
+    """The gradient towards a tensor of which a slice was read: `part` there, 0 elsewhere."""
+
+    part: Tensor
+    shape: tuple[int, ...]
+    key: list[int]
+
+
+_Gradient: TypeAlias = Tensor | _Slice
+_Arrival: TypeAlias = tuple[int, int, _Gradient]  # minus the consumer's seq, its input, the gradient
 
 
 def _plan(roots: Sequence[_Vertex], keep: frozenset[_Vertex] | None) -> dict[_Vertex, int]:
@@ -73,23 +86,41 @@ def _seq(node: _Vertex) -> int:
 
 def _total(arrivals: list[_Arrival]) -> Tensor:
     """The sum of the gradients that reached one node, in graph order."""
-    if len(arrivals) > 1:
-        arrivals.sort(key=_place)
-    total = arrivals[0][2]
-    for _, _, g in arrivals[1:]:
-        total = binary(_ADD, total, g)
+    arrivals.sort(key=_place)
+    first = arrivals[0][2]
+    if len(arrivals) == 1:
+        return scatter_slice(*first) if isinstance(first, _Slice) else first
+    total = zeros(first.shape, dtype=first.part.dtype) if isinstance(first, _Slice) else first
+    for _, _, g in arrivals if total is not first else arrivals[1:]:
+        if not isinstance(g, _Slice):
+            total = binary(_ADD, total, g)
+            continue
+        total = _buffer(total) if total is first else total
+        add_at(total, g.key, g.part)
     return total
+
+
+def _buffer(g: Tensor) -> Tensor:
+    """A gradient to write into, which copies it where others see it. Row-major, so that no two elements are one."""
+    h = lib.rt_contiguous(g._h)
+    if not h:
+        raise failure("backward", g)
+    out = wrap(h)
+    out._node = g._node
+    return out
 
 
 def _place(arrival: _Arrival) -> tuple[int, int]:
     return arrival[:2]
 
 
-def _input_gradients(node: Node, g: Tensor, takes_part: dict[_Vertex, int], create: bool) -> Sequence[Tensor | None]:
+def _input_gradients(node: Node, g: Tensor, takes_part: dict[_Vertex, int], create: bool) -> Sequence[_Gradient | None]:
     """What the rows give towards each input of one node that takes part, in the shapes of the inputs."""
     env = node.values(create)
     env["g"] = g
     op = node.op
+    if op is _GETITEM:
+        return (_Slice(g, env["x_shape"], env["key"]),)
     if op.variadic:
         (function,), (needs,) = op.grads, op.needs
         assert function is not None
@@ -109,7 +140,7 @@ def _input_gradients(node: Node, g: Tensor, takes_part: dict[_Vertex, int], crea
 
 def _conjugated_gradients(
     node: Node, g: Tensor, takes_part: dict[_Vertex, int], create: bool
-) -> Sequence[Tensor | None]:
+) -> Sequence[_Gradient | None]:
     """Of an analytic function f the rows give g f', and the gradient is g conj(f'), the conjugate of conj(g) f'."""
     gradients = _input_gradients(node, unary(_CONJ, g), takes_part, create)
     return [unary(_CONJ, gradient) if gradient is not None else None for gradient in gradients]
@@ -130,16 +161,16 @@ class _Pass:
         self.retain = retain
         self.create = create
 
-    def add(self, node: _Vertex, place: tuple[int, int], g: Tensor) -> None:
+    def add(self, node: _Vertex, place: tuple[int, int], g: _Gradient) -> None:
         """Note that a gradient reached a node."""
-        if g._h.dtype != node.dtype:  # the call had promoted this input
+        if isinstance(g, Tensor) and g._h.dtype != node.dtype:  # the call had promoted this input
             g = _cast(g, BY_CODE[node.dtype])
         self.arrivals.setdefault(node, []).append((*place, g))
 
     def deliver(self, node: Node, g: Tensor | None) -> None:
         """Send a node's gradient on to its inputs, and let those run that have all of theirs."""
         counts = self.counts
-        gradients: Sequence[Tensor | None]
+        gradients: Sequence[_Gradient | None]
         if g is None:
             gradients = [None] * len(node.edges)
         elif node.dtype in COMPLEX and node.op.conjugates:

@@ -56,6 +56,15 @@ row(
     inputs=("x", "y"),
 )
 row(
+    "setitem_add",
+    Kind.STRUCTURE,
+    Rule.NUMERIC,
+    "A copy of x in which y is added to a slice; how the gradients of several slices of one tensor add up.",
+    lambda g: g,
+    lambda g, key: F.getitem(g, key),
+    inputs=("x", "y"),
+)
+row(
     "gather_nd",
     Kind.STRUCTURE,
     Rule.ANY,
