@@ -62,7 +62,10 @@ int rt_walk_lanes(int how, const rt_tensor *a, int axis, const rt_tensor *beside
     if (beside->numel > 4 * UNIT) {
         if (!ordered && w.cols < UNIT) w.l.rows = UNIT / w.cols;
         if (axis == last && how != RT_LANES_PICK) w.l.cols = w.cols;
-        else if (ordered && outer < 16) w.l.cols = w.cols > 1024 ? 256 : w.cols > 32 ? 32 : w.cols;
+        else if (ordered && w.l.index_col == 0) { /* a row has one index: runs as long as the threads leave them */
+            const int64_t even = (w.cols + rt_get_num_threads() - 1) / rt_get_num_threads();
+            w.l.cols = outer >= 16 ? w.cols : even > 64 ? even : 64;
+        } else if (ordered && outer < 16) w.l.cols = w.cols > 1024 ? 256 : w.cols > 32 ? 32 : w.cols;
         else if (w.cols > UNIT) w.l.cols = UNIT;
         if (w.l.rows > w.rows) w.l.rows = w.rows;
     }

@@ -240,6 +240,25 @@ def test_index_add_is_a_chain_in_the_order_of_the_indices(data: st.DataObject) -
     assert_same(x, t)
 
 
+@pytest.mark.parametrize("shape", [(7, 3000), (5, 20, 300), (3, 4000, 2)])
+def test_index_add_of_wide_rows(shape: tuple[int, ...]) -> None:
+    """The same chains, in whatever runs of columns the threads take them; of a source that is dense or transposed."""
+    rng, before = np.random.default_rng(0), rtch.get_num_threads()
+    try:
+        for axis in range(len(shape) - 1):
+            index = rng.integers(-shape[axis], shape[axis], 40)
+            part = (*shape[:axis], 40, *shape[axis + 1 :])
+            a, b = (rng.standard_normal(s).astype("float32") for s in (shape, part))
+            wanted = a.copy()
+            np.add.at(wanted, (*(slice(None),) * axis, index), b)
+            for threads in (1, 2, 3):
+                rtch.set_num_threads(threads)
+                for source in (rtch.asarray(b), rtch.permute_dims(rtch.asarray(b.T.copy()), range(b.ndim)[::-1])):
+                    assert_same(wanted, rtch.asarray(a).index_add(axis, index, source))
+    finally:
+        rtch.set_num_threads(before)
+
+
 def test_indices_are_checked() -> None:
     """Their range, dtype and dimensions."""
     x, i = rtch.zeros((3, 2)), rtch.asarray([1.0, 2.0, 3.0])
