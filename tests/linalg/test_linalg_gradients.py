@@ -12,7 +12,7 @@ import pytest
 import rtch
 from rtch import linalg
 from rtch.autograd import grad, gradcheck, gradgradcheck
-from rtch.errors import AutogradError, LinAlgError
+from rtch.errors import AutogradError
 from rtch.ops.table import OPS
 
 DTYPES = ("float64", "complex128")
@@ -121,24 +121,70 @@ def test_empty(name: str, dtype: str) -> None:
         assert x.grad.shape == shape
 
 
-def test_det_of_singular_matrices() -> None:
-    """The cofactors, beside a regular matrix; of a rank below n - 1 all are 0. The second order is refused."""
-    a = np.array(
-        [[[1.0, 2, 3], [4, 5, 6], [5, 7, 9]], [[1, 2, 3], [2, 4, 6], [3, 6, 9]], [[1, 0, 2], [0, 3, 1], [1, 1, 1]]]
-    )
-    x = rtch.asarray(a).requires_grad_()
-    cofactors = np.empty_like(a)
-    for at, i, j in np.ndindex(a.shape):
-        minor = np.delete(np.delete(a[at], i, 0), j, 1)
-        cofactors[at, i, j] = (-1) ** (i + j) * (minor[0, 0] * minor[1, 1] - minor[0, 1] * minor[1, 0])
-    # LAPACK may find a pivot of 1e-16 where there is 0.
-    np.testing.assert_allclose(grad(linalg.det(x).sum(), [x])[0].numpy(), cofactors, atol=1e-12)
-    zero = rtch.zeros((2, 2), dtype="complex128").requires_grad_()
-    assert grad(rtch.real(linalg.det(zero)), [zero])[0].tolist() == [[0, 0], [0, 0]]
+def cofactors(a: np.ndarray) -> np.ndarray:
+    """Signed minors of matrices, one by one."""
+    out = np.empty_like(a)
+    for *at, i, j in np.ndindex(a.shape):
+        minor = np.delete(np.delete(a[tuple(at)], i, 0), j, 1)
+        out[(*at, i, j)] = (-1) ** (i + j) * np.linalg.det(minor)
+    return out
+
+
+# Of ranks 2 (of which LAPACK may find a pivot of 1e-16 for the last one), 1, 3, 0 and 2.
+SINGULAR = np.array(
+    [
+        [[1.0, 2, 3], [4, 5, 6], [5, 7, 9]],
+        [[1, 2, 3], [2, 4, 6], [3, 6, 9]],
+        [[1, 0, 2], [0, 3, 1], [1, 1, 1]],
+        [[0, 0, 0], [0, 0, 0], [0, 0, 0]],
+        [[0, 0, 0], [0, 2, 1], [1, 1, 1]],
+    ]
+)
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_det_of_singular_matrices(create_graph: bool) -> None:
+    """The gradient is the cofactors, beside a regular matrix; of a rank below n - 1 all are 0."""
+    for a in (SINGULAR, SINGULAR * (1 + 1j), SINGULAR + 1j * SINGULAR[:, ::-1], SINGULAR.astype("float32")):
+        x = rtch.asarray(a).requires_grad_()
+        (g,) = grad(rtch.real(linalg.det(x)).sum(), [x], create_graph=create_graph)
+        np.testing.assert_allclose(g.detach().numpy(), cofactors(a).conj(), atol=1e-4 if a.dtype == "float32" else 1e-13)
     row = rtch.asarray([[1j, 2], [0, 0]]).requires_grad_()
-    np.testing.assert_allclose(grad(rtch.real(linalg.det(row)), [row])[0].numpy(), [[0, 0], [-2, -1j]], atol=1e-6)
-    with pytest.raises(LinAlgError, match=r"^inv: matrix is singular; got complex64\[2, 2\]$"):
-        grad(rtch.real(linalg.det(row)), [row], create_graph=True)
+    (g,) = grad(rtch.real(linalg.det(row)), [row], create_graph=create_graph)
+    np.testing.assert_allclose(g.detach().numpy(), [[0, 0], [-2, -1j]], atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_det_of_singular_matrices_has_every_order(dtype: str) -> None:
+    """Against differences; and all derivatives along a line, whose determinants are a polynomial."""
+    x = rtch.asarray(SINGULAR.astype(dtype)).requires_grad_()
+    assert gradgradcheck(linalg.det, [x])
+    rng = np.random.default_rng(3)
+    for rank in range(5):
+        a = rng.standard_normal((4, rank)) @ rng.standard_normal((rank, 4))
+        h, t = rng.standard_normal((4, 4)), rtch.asarray(np.zeros((), dtype)).requires_grad_()
+        steps = np.linspace(-2, 2, 5)
+        wanted = np.polynomial.Polynomial.fit(steps, [np.linalg.det(a + step * h) for step in steps], 4)
+        value = rtch.real(linalg.det(rtch.asarray(a) + t * rtch.asarray(h)))
+        for order in range(1, 5):
+            (g,) = grad(value, [t], create_graph=True)
+            value = rtch.real(g)
+            assert value.item() == pytest.approx(wanted.deriv(order)(0), rel=1e-9, abs=1e-9), (rank, order)
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_slogdet_of_a_singular_matrix_in_a_batch(create_graph: bool) -> None:
+    """Its gradient is NaN, to second order too, and those of the others are what they are alone."""
+    for dtype in DTYPES:
+        a = SINGULAR[1:3].astype(dtype)
+        x = rtch.asarray(a).requires_grad_()
+        (g,) = grad(linalg.slogdet(x).logabsdet.sum(), [x], create_graph=create_graph)
+        assert np.isnan(g.detach().numpy()[0]).all()
+        np.testing.assert_allclose(g.detach().numpy()[1], np.linalg.inv(a[1]).T.conj(), rtol=1e-12)
+        if create_graph:
+            (second,) = grad(rtch.real(g).sum(), [x])
+            assert np.isnan(second.detach().numpy()[0]).all()
+            assert np.isfinite(second.detach().numpy()[1]).all()
 
 
 def test_repeated_values() -> None:
@@ -161,7 +207,7 @@ def test_norms_of_zeros() -> None:
 
 
 def test_no_gradient() -> None:
-    """Phases that are arbitrary, qr with vectors that nothing determines, slogdet of a singular matrix."""
+    """Phases that are arbitrary, qr with vectors that nothing determines."""
     z = leaf((3, 3), "complex128")
     with pytest.raises(
         AutogradError, match=r"^eigh: the phase of eigenvectors is arbitrary, and the loss depends on it"
@@ -176,9 +222,6 @@ def test_no_gradient() -> None:
         AutogradError, match=r"^qr: mode='complete' has no gradient where there are more rows than columns"
     ):
         linalg.qr(x, mode="complete").Q.sum().backward()
-    singular = rtch.ones((2, 2)).requires_grad_()
-    with pytest.raises(LinAlgError):
-        linalg.slogdet(singular).logabsdet.backward()
 
 
 def test_ranks_and_singular_values_of_lstsq_are_outside_the_graph() -> None:

@@ -9,21 +9,26 @@ problems" (1973). Complex ones, and what is done where a factor is not unique, a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from rtch.composed import imag, real
-from rtch.creation import ones_like
+from rtch.creation import zeros_like
+from rtch.dtype_functions import finfo
 from rtch.errors import AutogradError
 from rtch.functions import abs as magnitude
-from rtch.functions import conj, max, prod, where
-from rtch.gradients import prod_grad
+from rtch.functions import conj, count_nonzero, max, where
+from rtch.gathering import masked_select
 from rtch.grids import eye, tril
-from rtch.linalg.decompositions import svd
+from rtch.linalg.decompositions import svd, svdvals
 from rtch.linalg.matrices import Shape, adjoint, unpacked
+from rtch.linalg.norms import matrix_norm
+from rtch.linalg.products import trace
 from rtch.linalg.solving import _solve, det, inv
-from rtch.manipulation import astype, concat, expand_dims, sum_to
+from rtch.manipulation import astype, broadcast_to, concat, expand_dims, index_add, reshape, sum_to, take
 from rtch.ops.row import F
-from rtch.tensor import Tensor, grad_mode
+from rtch.searching import nonzero
+from rtch.tensor import Tensor
 from rtch.views import diagonal
 
 
@@ -76,20 +81,80 @@ def solve_grad_x(g: Tensor, x: Tensor, out: Tensor) -> Tensor:
 
 
 def det_grad(g: Tensor, x: Tensor, out: Tensor) -> Tensor:
-    """The gradient of det: the cofactors. Of singular matrices they come from the singular values."""
-    if grad_mode.enabled or bool((out != 0).all()):
-        return _scalars(g * out) * inv(x).mT
-    u, s, vh = svd(x, full_matrices=False)
-    others = prod_grad(ones_like(prod(s, axis=-1)), s, 1 << s.ndim - 1, False)
-    return _scalars(g * det(u) * det(vh)) * conj((u * _row(others)) @ vh)
+    """The gradient of det: the cofactors, by the inverse, and where there is none, or none in the dtype's precision, by
+    `_adjugate`. Right to any order.
+    """
+    n = x.shape[-1]
+    singular = out.detach() == 0
+    inverse = inv(_regular(x, singular))
+    sizes = matrix_norm(x.detach(), ord=1) * matrix_norm(inverse.detach(), ord=1)
+    lost = sizes * (n * finfo(x.dtype).eps) > 0.125
+    if bool(lost.any()):
+        singular = singular | lost
+        inverse = inv(_regular(x, singular))
+    if not bool(singular.any()):
+        return _scalars(g * out) * inverse.mT
+    batch = singular.size
+    cofactors = reshape(_scalars(where(singular, 0, out)) * inverse.mT, (batch, n, n))
+    flat, (places,) = reshape(x, (batch, n, n)), nonzero(reshape(singular, -1))
+    values = svdvals(take(flat.detach(), places, axis=0))
+    small = values <= values[:, :1] * (n * finfo(x.dtype).eps)
+    nullities = count_nonzero(small, axis=-1)
+    for nullity in set(nullities.tolist()):
+        these = masked_select(places, nullities == nullity)
+        cofactors = index_add(cofactors, 0, these, _adjugate(take(flat, these, axis=0), nullity).mT)
+    return _scalars(g) * reshape(cofactors, x.shape)
+
+
+def _regular(x: Tensor, singular: Tensor) -> Tensor:
+    """x with the identity for matrices that have no inverse."""
+    return where(_scalars(singular), eye(x.shape[-1], dtype=x.dtype), x) if bool(singular.any()) else x
+
+
+def _adjugate(x: Tensor, nullity: int) -> Tensor:
+    """The transposed cofactors of matrices with so many singular values that are 0, or might be.
+
+    With the singular vectors, taken for constants, x is u [[p, q], [r, t]] vh, of which p has an inverse at x and the
+    others are 0. det x is det u det vh det p det z, z = t - r p^-1 q. Nothing divides by z.
+    """
+    if nullity == 0:
+        return _scalars(det(x)) * inv(x)
+    u, _, vh = svd(x.detach())
+    k = x.shape[-1] - nullity
+    turned = adjoint(u) @ x @ adjoint(vh)
+    p, t = inv(turned[:, :k, :k]), turned[:, k:, k:]
+    right, left = p @ turned[:, :k, k:], turned[:, k:, :k] @ p
+    det_z, adj_z = _characteristic(t - turned[:, k:, :k] @ right)
+    top = concat([_scalars(det_z) * p + right @ adj_z @ left, -(right @ adj_z)], axis=-1)
+    whole = concat([top, concat([-(adj_z @ left), adj_z], axis=-1)], axis=-2)
+    return _scalars(det(turned[:, :k, :k]) * det(u) * det(vh)) * (adjoint(vh) @ whole @ adjoint(u))
+
+
+def _characteristic(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Determinants and transposed cofactors, from the characteristic polynomial (Faddeev and LeVerrier)."""
+    n = x.shape[-1]
+    one = eye(n, dtype=x.dtype)
+    adjugate, power = broadcast_to(one, x.shape), x
+    coefficient = -trace(x)
+    for k in range(2, n + 1):
+        adjugate = power + _scalars(coefficient) * one
+        power = x @ adjugate
+        coefficient = -trace(power) / k
+    return (-coefficient, adjugate) if n % 2 else (coefficient, -adjugate)
 
 
 def slogdet_grad(g: Tensor, x: Tensor, out: Tensor) -> Tensor:
-    """The gradient of slogdet: that of the logarithm, and for complex matrices that of the phase."""
+    """The gradient of slogdet: that of the logarithm, and for complex matrices that of the phase; NaN of a singular
+    matrix.
+    """
     (g_sign, g_log), (sign, _) = unpacked(g, ((), ())), unpacked(out, ((), ()))
     if x.dtype.is_complex:
         g_log = real(g_log) - imag(conj(g_sign) * sign) * 1j
-    return _scalars(g_log) * adjoint(inv(x))
+    singular = sign.detach() == 0
+    gradient = _scalars(g_log) * adjoint(inv(_regular(x, singular)))
+    if bool(singular.any()):
+        gradient = gradient + _scalars(where(singular, math.nan, zeros_like(g_log.detach()))) * x
+    return gradient
 
 
 def pinv_grad(g: Tensor, x: Tensor, out: Tensor) -> Tensor:

@@ -47,10 +47,18 @@ def _vector_norm(x: Tensor, axes: tuple[int, ...], keepdims: bool, ord: float) -
         return _root(sum(_squares(x), axis=axes, keepdims=keepdims))
     sizes = magnitude(x)
     if math.isinf(ord):
+        if not all(x.shape[d] for d in axes):
+            raise _none("vector_norm", ord, x)
         return (max if ord > 0 else min)(sizes, axis=axes, keepdims=keepdims)
     if ord == 1:
         return sum(sizes, axis=axes, keepdims=keepdims)
     return sum(sizes**ord, axis=axes, keepdims=keepdims) ** (1 / ord)
+
+
+def _none(where_: str, ord: float, x: Tensor) -> ArgumentError:
+    return ArgumentError(
+        f"{where_}: ord={ord} of no elements has no value; got shape {list(x.shape)}", argument=ord, shape=x.shape
+    )
 
 
 def _squares(x: Tensor) -> Tensor:
@@ -73,7 +81,7 @@ def matrix_norm(x: Tensor, /, *, keepdims: bool = False, ord: Any = "fro") -> Te
 
     Raises:
         LinAlgError: 2, -2 and "nuc": a matrix holds NaN or an infinity, or the iteration does not converge.
-        ArgumentError: there is no such norm, or none of a matrix without elements.
+        ArgumentError: there is no such norm, or a negative one of a matrix that has nothing to take the smallest of.
         DimensionError: fewer than two dimensions.
         DTypeError: neither floating nor complex.
     """
@@ -88,5 +96,8 @@ def matrix_norm(x: Tensor, /, *, keepdims: bool = False, ord: Any = "fro") -> Te
         )
     else:
         sizes = svdvals(x) if abs(ord) == 2 else sum(magnitude(x), axis=-2 if abs(ord) == 1 else -1)
-        out = (max if ord > 0 else min)(sizes, axis=-1)
+        if ord < 0 and sizes.shape[-1] == 0:
+            raise _none("matrix_norm", ord, x)
+        # The largest of none is 0.
+        out = (max if ord > 0 else min)(sizes, axis=-1) if sizes.shape[-1] else sum(sizes, axis=-1)
     return reshape(out, (*out.shape, 1, 1)) if keepdims else out

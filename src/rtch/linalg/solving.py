@@ -28,7 +28,7 @@ class SlogdetResult(NamedTuple):
 
 
 def det(x: Tensor, /) -> Tensor:
-    """Determinants. The gradient is right for singular matrices too; of second order it needs an inverse.
+    """Determinants. Gradients of every order are right for singular matrices too.
 
     Args:
         x: (..., n, n).
@@ -46,7 +46,7 @@ def det(x: Tensor, /) -> Tensor:
 
 def slogdet(x: Tensor, /) -> SlogdetResult:
     """The sign of determinants, or of complex ones the phase, and the logarithm of their magnitude: 0 and -inf of a
-    singular matrix, which has no gradient.
+    singular matrix, whose gradient is NaN.
 
     Args and errors as of `det`.
     """
