@@ -188,12 +188,28 @@ def test_refusals(name: str) -> None:
     if several:
         with pytest.raises(DimensionError, match=rf"^{name}: axes must differ; got \(0, -2\)$"):
             f(x, axes=(0, -2))
-        for s, axes in (((1, 2), (0,)), ((1, 2, 3), None)):
+        for option in ("s", "axes"):
+            with pytest.raises(ArgumentError, match=rf"^{name}: {option} is a sequence of integers; got 1.5$"):
+                f(x, **{option: 1.5})
+        for s, axes in (((1, 2), (0,)), ((1, 2, 3), None), (3, (0, 1))):
             with pytest.raises(ArgumentError, match=rf"^{name}: a length per axis is needed; got s="):
                 f(x, s=s, axes=axes)
     if name in ("rfftn", "irfftn"):
         with pytest.raises(DimensionError, match=rf"^{name}: one axis or more is needed; got shape \[\]$"):
             f(rtch.ones(()))
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_a_number_is_one_length_or_axis(name: str) -> None:
+    """As a tuple of it; of the last axis, where only a length is given."""
+    f = getattr(rtch.fft, name)
+    x = rtch.asarray(np.random.default_rng(0).standard_normal((4, 3)))
+    for options, same in (
+        ({"s": 5}, {"s": (5,), "axes": (1,)}),
+        ({"axes": 0}, {"axes": (0,)}),
+        ({"s": -1, "axes": -2}, {"s": (-1,), "axes": (0,)}),
+    ):
+        assert f(x, **options).tolist() == f(x, **same).tolist()
 
 
 def test_frequencies_refuse() -> None:

@@ -55,14 +55,19 @@ def ifft(x: Tensor, /, *, n: int | None = None, axis: int = -1, norm: str = "bac
 
 
 def fftn(
-    x: Tensor, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward"
+    x: Tensor,
+    /,
+    *,
+    s: int | Sequence[int] | None = None,
+    axes: int | Sequence[int] | None = None,
+    norm: str = "backward",
 ) -> Tensor:
     """`fft` along several axes.
 
     Args:
         x: real or complex.
-        s: length of each axis; -1 keeps x's.
-        axes: the axes; all of them unless given, or as many of the last ones as s has lengths.
+        s: length of each axis; -1 keeps x's. A number is the length of one.
+        axes: the axes; all of them unless given, or as many of the last ones as s has lengths. A number is one.
         norm: as of `fft`, with n the product of the lengths.
 
     Raises:
@@ -74,7 +79,12 @@ def fftn(
 
 
 def ifftn(
-    x: Tensor, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward"
+    x: Tensor,
+    /,
+    *,
+    s: int | Sequence[int] | None = None,
+    axes: int | Sequence[int] | None = None,
+    norm: str = "backward",
 ) -> Tensor:
     """The inverse of `fftn`. Arguments and errors as there."""
     return _complex_n("ifftn", x, s, axes, norm, False)
@@ -98,7 +108,12 @@ def irfft(x: Tensor, /, *, n: int | None = None, axis: int = -1, norm: str = "ba
 
 
 def rfftn(
-    x: Tensor, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward"
+    x: Tensor,
+    /,
+    *,
+    s: int | Sequence[int] | None = None,
+    axes: int | Sequence[int] | None = None,
+    norm: str = "backward",
 ) -> Tensor:
     """`rfft` along the last of several axes, then `fft` along the others. Arguments and errors as of `fftn`.
 
@@ -116,7 +131,12 @@ def rfftn(
 
 
 def irfftn(
-    x: Tensor, /, *, s: Sequence[int] | None = None, axes: Sequence[int] | None = None, norm: str = "backward"
+    x: Tensor,
+    /,
+    *,
+    s: int | Sequence[int] | None = None,
+    axes: int | Sequence[int] | None = None,
+    norm: str = "backward",
 ) -> Tensor:
     """The inverse of `rfftn`, real. Arguments and errors as of `fftn`; the last length is that of the result.
 
@@ -124,6 +144,7 @@ def irfftn(
         DimensionError: no axis.
     """
     x = _complex_input("irfftn", x)
+    s = None if s is None else _several("irfftn", "s", s)
     found, lengths = _axes("irfftn", x, s, axes)
     last, scale = _last("irfftn", x, found), _scale("irfftn", norm, False)
     n = _length("irfftn", 2 * (x.shape[last] - 1) if s is None or s[-1] == -1 else lengths[-1])
@@ -194,7 +215,12 @@ def _complex_input(where: str, x: Tensor) -> Tensor:
 
 
 def _axes(where: str, x: Tensor, s: Any, axes: Any) -> tuple[list[int], list[int]]:
-    """The axes to transform, and how long each is to be."""
+    """The axes to transform, and how long each is to be; a number is one of them.
+
+    Raises:
+        ArgumentError: neither a number nor a sequence.
+    """
+    s, axes = (given if given is None else _several(where, name, given) for name, given in (("s", s), ("axes", axes)))
     if axes is None:
         n = x.ndim if s is None else len(s)
         if n > x.ndim:
@@ -207,6 +233,15 @@ def _axes(where: str, x: Tensor, s: Any, axes: Any) -> tuple[list[int], list[int
         raise ArgumentError(f"{where}: a length per axis is needed; got s={s!r:.80} for axes {list(axes)}")
     wanted = [-1] * len(found) if s is None else s
     return found, [_length(where, x.shape[a] if n == -1 else n) for n, a in zip(wanted, found, strict=True)]
+
+
+def _several(where: str, name: str, given: Any) -> Sequence[Any]:
+    if isinstance(given, int):
+        return (given,)
+    try:
+        return tuple(given)
+    except TypeError as error:
+        raise ArgumentError(f"{where}: {name} is a sequence of integers; got {given!r:.80}", argument=given) from error
 
 
 def _last(where: str, x: Tensor, axes: list[int]) -> int:
