@@ -148,7 +148,9 @@ def test_det_of_singular_matrices(create_graph: bool) -> None:
     for a in (SINGULAR, SINGULAR * (1 + 1j), SINGULAR + 1j * SINGULAR[:, ::-1], SINGULAR.astype("float32")):
         x = rtch.asarray(a).requires_grad_()
         (g,) = grad(rtch.real(linalg.det(x)).sum(), [x], create_graph=create_graph)
-        np.testing.assert_allclose(g.detach().numpy(), cofactors(a).conj(), atol=1e-4 if a.dtype == "float32" else 1e-13)
+        np.testing.assert_allclose(
+            g.detach().numpy(), cofactors(a).conj(), atol=1e-4 if a.dtype == "float32" else 1e-13
+        )
     row = rtch.asarray([[1j, 2], [0, 0]]).requires_grad_()
     (g,) = grad(rtch.real(linalg.det(row)), [row], create_graph=create_graph)
     np.testing.assert_allclose(g.detach().numpy(), [[0, 0], [-2, -1j]], atol=1e-6)
@@ -195,6 +197,13 @@ def test_repeated_values() -> None:
     assert not np.isfinite(
         grad((linalg.eigh(x).eigenvectors * rtch.asarray(np.arange(9.0).reshape(3, 3))).sum(), [x])[0].numpy()
     ).all()
+
+
+@pytest.mark.parametrize("order", [2, 3, 1.5])
+def test_norms_that_vanish(order: float) -> None:
+    """Have the gradient 0, also where no element is 0 but all powers are; as in PyTorch."""
+    x = rtch.asarray([1e-250, -1e-250, 0.0], dtype="float64").requires_grad_()
+    assert grad(linalg.vector_norm(x, ord=order), [x])[0].tolist() == [0, 0, 0]
 
 
 def test_norms_of_zeros() -> None:

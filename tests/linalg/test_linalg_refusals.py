@@ -61,7 +61,9 @@ def test_the_matrix_in_trouble_is_named(dtype: str) -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("name", ["svd", "svdvals", "eigh", "eigvalsh", "pinv", "matrix_rank", "lstsq", "matrix_norm"])
+@pytest.mark.parametrize(
+    "name", ["svd", "svdvals", "eigh", "eigvalsh", "pinv", "matrix_rank", "lstsq", "matrix_norm", "cholesky"]
+)
 def test_what_iterates_refuses_nan_and_infinity(name: str, value: float) -> None:
     """LAPACK was seen to go on for ever. The message names the matrix."""
     a = np.stack([np.eye(3)] * 2).astype("complex64")
@@ -75,6 +77,31 @@ def test_what_iterates_refuses_nan_and_infinity(name: str, value: float) -> None
         LinAlgError, match=rf"^{where}: matrix \[1\] holds NaN or an infinity; got complex64\[2, 3, 3\]$"
     ):
         f(rtch.asarray(a))
+    if name in ("svdvals", "eigvalsh"):  # which are then svd and eigh
+        with pytest.raises(LinAlgError, match=rf"^{where}: "):
+            f(rtch.asarray(a).requires_grad_())
+
+
+def test_what_cholesky_does_not_read_may_be_anything() -> None:
+    """Only the lower triangle counts."""
+    assert linalg.cholesky(rtch.asarray([[4.0, np.nan], [2.0, 2.0]])).tolist() == [[2.0, 0.0], [1.0, 1.0]]
+
+
+@pytest.mark.parametrize("order", [1, -1, 2, -2, np.inf, -np.inf, "fro", "nuc"])
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0), (2, 0, 3)])
+def test_norms_of_no_elements(order: Any, shape: tuple[int, ...]) -> None:
+    """As in PyTorch: 0, unless the smallest of none is asked for."""
+    torch = pytest.importorskip("torch")
+    try:
+        wanted = torch.linalg.matrix_norm(torch.zeros(shape), ord=order)
+    except IndexError:
+        with pytest.raises(ArgumentError, match=rf"^matrix_norm: ord={order} of no elements has no value; got shape"):
+            linalg.matrix_norm(rtch.zeros(shape), ord=order)
+    else:
+        got = linalg.matrix_norm(rtch.zeros(shape).requires_grad_(), ord=order)
+        assert (got.tolist(), got.shape) == (wanted.tolist(), wanted.shape)
+    with pytest.raises(ArgumentError, match=r"^vector_norm: ord=inf of no elements has no value; got shape"):
+        linalg.vector_norm(rtch.zeros(shape), ord=np.inf)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -136,8 +163,6 @@ def test_options() -> None:
     for order in (float("inf"), -float("inf")):
         with pytest.raises(ArgumentError):
             linalg.vector_norm(rtch.ones(0), ord=order)
-        with pytest.raises(ArgumentError):
-            linalg.matrix_norm(rtch.ones((0, 0)), ord=order)
     with pytest.raises(DimensionError, match=r"^vector_norm: axis must be in"):
         linalg.vector_norm(x, axis=2)
     with pytest.raises(DTypeError, match=r"^vector_norm: float32, float64 or complex is needed; got int64"):

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from rtch.errors import ArgumentError
 from rtch.foreign import from_numpy, recorded
-from rtch.linalg.matrices import adjoint, call, factors, iterate, need_matrices
+from rtch.grids import tril
+from rtch.linalg.matrices import adjoint, call, factors, iterate, need_finite, need_matrices
 from rtch.ops.table import BY_NAME
 from rtch.tensor import Tensor, grad_mode
 
@@ -46,7 +47,7 @@ def cholesky(x: Tensor, /, *, upper: bool = False) -> Tensor:
         upper: give ``conj(l.mT)`` instead.
 
     Raises:
-        LinAlgError: a matrix is not positive definite.
+        LinAlgError: a matrix is not positive definite, or its lower triangle holds NaN or an infinity.
         ArgumentError: the matrices are not square.
         DimensionError: fewer than two dimensions.
         DTypeError: neither floating nor complex.
@@ -54,6 +55,7 @@ def cholesky(x: Tensor, /, *, upper: bool = False) -> Tensor:
     import numpy.linalg
 
     need_matrices("cholesky", x, square=True)
+    need_finite("cholesky", tril(x.detach()))
     made = call("cholesky", "is not positive definite", numpy.linalg.cholesky, x)
     out = recorded(_CHOLESKY, from_numpy(made, x.dtype), (x,))
     return adjoint(out) if upper else out
@@ -98,10 +100,14 @@ def eigh(x: Tensor, /) -> EighResult:
         DimensionError: fewer than two dimensions.
         DTypeError: neither floating nor complex.
     """
+    return _eigh("eigh", x)
+
+
+def _eigh(where: str, x: Tensor) -> EighResult:
     import numpy.linalg
 
-    need_matrices("eigh", x, square=True)
-    made = iterate("eigh", numpy.linalg.eigh, x)
+    need_matrices(where, x, square=True)
+    made = iterate(where, numpy.linalg.eigh, x)
     return EighResult(*factors(_EIGH, x, made, (x.dtype.real, x.dtype), (1, 2)))
 
 
@@ -111,7 +117,7 @@ def eigvalsh(x: Tensor, /) -> Tensor:
 
     need_matrices("eigvalsh", x, square=True)
     if x._node is not None and grad_mode.enabled:
-        return eigh(x).eigenvalues
+        return _eigh("eigvalsh", x).eigenvalues
     return from_numpy(iterate("eigvalsh", numpy.linalg.eigvalsh, x), x.dtype.real)
 
 
@@ -131,10 +137,14 @@ def svd(x: Tensor, /, *, full_matrices: bool = True) -> SVDResult:
         DimensionError: fewer than two dimensions.
         DTypeError: neither floating nor complex.
     """
+    return _svd("svd", x, full_matrices)
+
+
+def _svd(where: str, x: Tensor, full_matrices: bool) -> SVDResult:
     import numpy.linalg
 
-    need_matrices("svd", x)
-    made = iterate("svd", lambda a: numpy.linalg.svd(a, full_matrices), x)
+    need_matrices(where, x)
+    made = iterate(where, lambda a: numpy.linalg.svd(a, full_matrices), x)
     return SVDResult(*factors(_SVD, x, made, (x.dtype, x.dtype.real, x.dtype), (2, 1, 2)))
 
 
@@ -144,5 +154,5 @@ def svdvals(x: Tensor, /) -> Tensor:
 
     need_matrices("svdvals", x)
     if x._node is not None and grad_mode.enabled:
-        return svd(x, full_matrices=False).S
+        return _svd("svdvals", x, False).S
     return from_numpy(iterate("svdvals", lambda a: numpy.linalg.svd(a, compute_uv=False), x), x.dtype.real)

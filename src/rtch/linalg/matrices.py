@@ -61,12 +61,21 @@ def iterate(where: str, function: Callable[..., Any], x: Tensor) -> Any:
     Raises:
         LinAlgError: a matrix is not finite, or the iteration does not converge.
     """
+    need_finite(where, x)
+    return call(where, "has none that the iteration converges to", function, x)
+
+
+def need_finite(where: str, x: Tensor) -> None:
+    """Raise where a matrix is not finite.
+
+    Raises:
+        LinAlgError: the first such matrix.
+    """
     import numpy
 
     finite = numpy.isfinite(to_numpy(x)).all((-2, -1))
     if not finite.all():
         raise _trouble(where, tuple(map(int, numpy.argwhere(~finite)[0])), "holds NaN or an infinity", x)
-    return call(where, "has none that the iteration converges to", function, x)
 
 
 def _trouble(where: str, at: Shape, trouble: str, x: Tensor) -> LinAlgError:

@@ -44,7 +44,7 @@ def _vector_norm(x: Tensor, axes: tuple[int, ...], keepdims: bool, ord: float) -
     if ord == 0:
         return astype(count_nonzero(x, axis=axes, keepdims=keepdims), x.dtype.real)
     if ord == 2:
-        return _root(sum(_squares(x), axis=axes, keepdims=keepdims))
+        return _root(sum(_squares(x), axis=axes, keepdims=keepdims), 2)
     sizes = magnitude(x)
     if math.isinf(ord):
         if not all(x.shape[d] for d in axes):
@@ -52,7 +52,8 @@ def _vector_norm(x: Tensor, axes: tuple[int, ...], keepdims: bool, ord: float) -
         return (max if ord > 0 else min)(sizes, axis=axes, keepdims=keepdims)
     if ord == 1:
         return sum(sizes, axis=axes, keepdims=keepdims)
-    return sum(sizes**ord, axis=axes, keepdims=keepdims) ** (1 / ord)
+    total = sum(sizes**ord, axis=axes, keepdims=keepdims)
+    return _root(total, ord) if ord > 0 else total ** (1 / ord)
 
 
 def _none(where_: str, ord: float, x: Tensor) -> ArgumentError:
@@ -65,9 +66,11 @@ def _squares(x: Tensor) -> Tensor:
     return real(x * conj(x)) if x.dtype.is_complex else square(x)
 
 
-def _root(total: Tensor) -> Tensor:
-    """The square root, whose gradient at 0 is 0."""
-    return where(total == 0, total, sqrt(where(total == 0, 1, total)))
+def _root(total: Tensor, n: float) -> Tensor:
+    """The n-th root, whose gradient at 0 is 0."""
+    flat = total == 0
+    inside = where(flat, 1, total)
+    return where(flat, 0, sqrt(inside) if n == 2 else inside ** (1 / n))
 
 
 def matrix_norm(x: Tensor, /, *, keepdims: bool = False, ord: Any = "fro") -> Tensor:
@@ -87,7 +90,7 @@ def matrix_norm(x: Tensor, /, *, keepdims: bool = False, ord: Any = "fro") -> Te
     """
     need_matrices("matrix_norm", x)
     if isinstance(ord, str) and ord == "fro":
-        out = _root(sum(_squares(x), axis=(-2, -1)))
+        out = _root(sum(_squares(x), axis=(-2, -1)), 2)
     elif isinstance(ord, str) and ord == "nuc":
         out = sum(svdvals(x), axis=-1)
     elif not isinstance(ord, (int, float)) or isinstance(ord, bool) or abs(ord) not in (1, 2, math.inf):
