@@ -6,7 +6,7 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from rtch._c import lib
+from rtch._c import failure, lib
 from rtch.creation import zeros_like
 from rtch.dtype_functions import finfo
 from rtch.dtypes import float64, promote
@@ -168,7 +168,10 @@ def isclose(x: Tensor, y: Tensor, /, rtol: float = 1e-05, atol: float = 1e-08, e
         if not value >= 0:
             raise ArgumentError(f"isclose: {name} must be 0 or more; got {value!r:.80}", argument=value)
     x, y = x.detach(), y.detach()
-    close = x == y
+    try:
+        close = x == y
+    except DTypeError as error:
+        raise failure("isclose", x, y, status=lib.RT_ERR_DTYPE) from error
     if equal_nan:
         close = F.logical_or(close, F.logical_and(F.isnan(x), F.isnan(y)))
     if rtol == 0 and atol == 0:

@@ -8,7 +8,8 @@ import operator
 from collections.abc import Sequence
 from typing import Any
 
-from rtch.errors import ArgumentError, BroadcastError, DimensionError
+from rtch._c import failure, lib
+from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
 from rtch.functions import conj
 from rtch.indexing import broadcast_shapes
 from rtch.manipulation import broadcast_to, expand_dims, matmul, permute_dims, reshape
@@ -54,7 +55,20 @@ def tensordot(x1: Tensor, x2: Tensor, /, *, axes: int | tuple[Sequence[int], Seq
     n_rows, n_inner = math.prod(x1.shape[d] for d in rows), math.prod(inner)
     a = reshape(permute_dims(x1, (*rows, *left)), (n_rows, n_inner))
     b = reshape(permute_dims(x2, (*right, *columns)), (n_inner, math.prod(x2.shape[d] for d in columns)))
-    return reshape(matmul(a, b), shape)
+    return reshape(_product("tensordot", a, b, x1, x2), shape)
+
+
+def _product(where_: str, a: Tensor, b: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    """The matrix product of a and b, which are x and y of the function that a message names."""
+    try:
+        return matmul(a, b)
+    except DTypeError as error:
+        raise _refused(where_, x, y) from error
+
+
+def _refused(where_: str, *operands: Tensor) -> Exception:
+    """The error for dtypes that are not multiplied."""
+    return failure(where_, *operands, status=lib.RT_ERR_DTYPE)
 
 
 def _paired_axes(x1: Tensor, x2: Tensor, axes: Any) -> tuple[list[int], list[int]]:
@@ -104,13 +118,13 @@ def vecdot(x1: Tensor, x2: Tensor, /, *, axis: int = -1) -> Tensor:
         )
     a, b = moveaxis(conj(x1) if x1.dtype.is_complex else x1, at, -1), moveaxis(x2, at, -1)
     if a.ndim == b.ndim == 1:
-        return matmul(a, b)
+        return _product("vecdot", a, b, x1, x2)
     shape = broadcast_shapes("vecdot", a.shape[:-1], b.shape[:-1])
     if a.ndim == 1 or b.ndim == 1:
-        return matmul(a, b) if b.ndim == 1 else matmul(b, a)
+        return _product("vecdot", *((a, b) if b.ndim == 1 else (b, a)), x1, x2)
     n, size = math.prod(shape), a.shape[-1]
     a, b = (reshape(broadcast_to(t, (*shape, size)), (n, size)) for t in (a, b))
-    return reshape(matmul(expand_dims(a, axis=-2), expand_dims(b, axis=-1)), shape)
+    return reshape(_product("vecdot", expand_dims(a, axis=-2), expand_dims(b, axis=-1), x1, x2), shape)
 
 
 @method
@@ -127,7 +141,7 @@ def dot(x: Tensor, y: Tensor, /) -> Tensor:
         raise BroadcastError(
             f"dot: vectors of one size are needed; got {list(x.shape)} and {list(y.shape)}", shapes=(x.shape, y.shape)
         )
-    return matmul(x, y)
+    return _product("dot", x, y, x, y)
 
 
 @method
@@ -139,14 +153,15 @@ def inner(x: Tensor, y: Tensor, /) -> Tensor:
         BroadcastError: the last axes differ in size.
     """
     need_tensors("inner", x, y)
-    if x.ndim == 0 or y.ndim == 0:
-        return x * y
-    if x.shape[-1] != y.shape[-1]:
+    if x.ndim and y.ndim and x.shape[-1] != y.shape[-1]:
         raise BroadcastError(
             f"inner: last axes of one size are needed; got {list(x.shape)} and {list(y.shape)}",
             shapes=(x.shape, y.shape),
         )
-    return tensordot(x, y, axes=([-1], [-1]))
+    try:
+        return tensordot(x, y, axes=([-1], [-1])) if x.ndim and y.ndim else x * y
+    except DTypeError as error:
+        raise _refused("inner", x, y) from error
 
 
 @method
@@ -158,7 +173,10 @@ def outer(x: Tensor, y: Tensor, /) -> Tensor:
     """
     need_tensors("outer", x, y)
     _need_ndim("outer", 1, x, y)
-    return expand_dims(x, axis=1) * y
+    try:
+        return expand_dims(x, axis=1) * y
+    except DTypeError as error:
+        raise _refused("outer", x, y) from error
 
 
 @method
@@ -169,7 +187,11 @@ def kron(x: Tensor, y: Tensor, /) -> Tensor:
     wide = [(1,) * (n - t.ndim) + t.shape for t in (x, y)]
     a = reshape(x, tuple(size for m in wide[0] for size in (m, 1)))
     b = reshape(y, tuple(size for m in wide[1] for size in (1, m)))
-    return reshape(a * b, tuple(p * q for p, q in zip(*wide, strict=True)))
+    try:
+        out = a * b
+    except DTypeError as error:
+        raise _refused("kron", x, y) from error
+    return reshape(out, tuple(p * q for p, q in zip(*wide, strict=True)))
 
 
 @method
@@ -212,12 +234,15 @@ def _plus_product(where_: str, ndim: int, input: Tensor, a: Tensor, b: Tensor, b
             f"{where_}: an input that broadcasts to {list(shape)} is needed; got {list(input.shape)}",
             shapes=(input.shape, shape),
         )
-    out = matmul(a, b)
-    if alpha != 1:
-        out = out * alpha
-    if beta == 0:
-        return out
-    return (input if beta == 1 else input * beta) + out
+    try:
+        out = matmul(a, b)
+        if alpha != 1:
+            out = out * alpha
+        if beta == 0:
+            return out
+        return (input if beta == 1 else input * beta) + out
+    except DTypeError as error:
+        raise _refused(where_, input, a, b) from error
 
 
 def _need_ndim(where_: str, ndim: int, *tensors: Tensor) -> None:

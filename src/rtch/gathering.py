@@ -144,6 +144,8 @@ def _scatter(op: Any, x: Tensor, axis: int, index: Any, src: Any) -> Tensor:
         value = value[tuple(slice(n) for n in index.shape)]
     h = lib.rt_scatter_along(x._h, at, index._h, value._h, op is _SCATTER_ADD)
     if not h:
+        if lib.rt_last_status() == lib.RT_ERR_DTYPE:
+            raise failure(op.name, x, value)
         fits = lib.rt_last_status() != lib.RT_ERR_BROADCAST or value.shape == index.shape
         raise _failure(op.name, x, at, index) if fits else failure(op.name, index, value, rule="src is too small")
     out = structure(op, h, (x, value), {"axis": at, "index": index})

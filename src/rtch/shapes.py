@@ -19,11 +19,14 @@ from rtch.tensor import Tensor, need_tensors, normalize_axis
 
 
 def integers(where: str, values: Any) -> tuple[int, ...]:
-    """One integer or several as a tuple."""
+    """One integer or several as a tuple. True and False are none."""
+    given = values if isinstance(values, (tuple, list)) else (values,)
     try:
-        return tuple(operator.index(v) for v in (values if isinstance(values, (tuple, list)) else (values,)))
+        if not any(isinstance(v, bool) for v in given):
+            return tuple([operator.index(v) for v in given])
     except TypeError as error:
         raise ArgumentError(f"{where}: integers are needed; got {values!r:.80}", argument=values) from error
+    raise ArgumentError(f"{where}: integers are needed; got {values!r:.80}", argument=values)
 
 
 def broadcast_arrays(*arrays: Tensor) -> list[Tensor]:

@@ -263,6 +263,12 @@ REFUSED: list[tuple[str, type[TorchError], Callable[[], Any]]] = [
 ]
 
 
+def test_dtypes_that_do_not_add_are_named() -> None:
+    """Those of x and src, not of the index."""
+    with pytest.raises(DTypeError, match=r"^scatter_add: .*; got bool\[\d+(, \d+)*\] and bool\["):
+        (X > 0).scatter_add(0, I, X > 0)
+
+
 @pytest.mark.parametrize(("name", "error", "call"), REFUSED)
 def test_what_is_refused(name: str, error: type[TorchError], call: Callable[[], Any]) -> None:
     """One line that begins with the function's name."""

@@ -129,6 +129,18 @@ REFUSED: list[tuple[str, type[TorchError], Callable[[], Any]]] = [
     ("inner", BroadcastError, lambda: X.inner(X.T)),
     ("outer", DimensionError, lambda: X.outer(V)),
     ("kron", DTypeError, lambda: X.kron([1])),  # type: ignore[arg-type]
+    ("dot", DTypeError, lambda: (V > 0).dot(V > 0)),
+    ("inner", DTypeError, lambda: (X > 0).inner(X > 0)),
+    ("inner", DTypeError, lambda: rtch.asarray(True).inner(X > 0)),
+    ("outer", DTypeError, lambda: (V > 0).outer(V > 0)),
+    ("outer", DTypeError, lambda: V.astype("float16").outer(V.astype("float16"))),
+    ("kron", DTypeError, lambda: (X > 0).kron(X > 0)),
+    ("vecdot", DTypeError, lambda: rtch.vecdot(X > 0, X > 0)),
+    ("vecdot", DTypeError, lambda: rtch.vecdot(X > 0, V > 0)),
+    ("tensordot", DTypeError, lambda: rtch.tensordot(X > 0, X > 0, axes=0)),
+    ("addmm", DTypeError, lambda: X[:, :2].addmm(X.astype("float16"), X.T.astype("float16"))),
+    ("addmm", DTypeError, lambda: V[:2].addmm(X > 0, X.T > 0)),
+    ("baddbmm", DTypeError, lambda: X[:, :2].baddbmm(X[None] > 0, X.T[None] > 0)),
     ("addmm", DimensionError, lambda: V.addmm(V, X)),
     ("addmm", BroadcastError, lambda: V.addmm(X, X)),
     ("addmm", BroadcastError, lambda: rtch.ones((2, 2, 2)).addmm(X, X.T)),
@@ -144,9 +156,12 @@ REFUSED: list[tuple[str, type[TorchError], Callable[[], Any]]] = [
     ("unflatten", DimensionError, lambda: X.unflatten(2, (1,))),
     ("swapaxes", DimensionError, lambda: X.swapaxes(0, 2)),
     ("chunk", ArgumentError, lambda: X.chunk(0)),
+    ("chunk", ArgumentError, lambda: X.chunk(True)),
     ("chunk", DimensionError, lambda: X.chunk(2, 2)),
     ("split", ArgumentError, lambda: X.split(0)),
     ("split", ArgumentError, lambda: X.split(-1)),
+    ("split", ArgumentError, lambda: X.split(True)),
+    ("split", ArgumentError, lambda: X.split([True, True])),
     ("split", ArgumentError, lambda: X.split([1, 2])),
     ("split", ArgumentError, lambda: X.split([3, -1])),
     ("split", ArgumentError, lambda: X.split(1.5)),  # type: ignore[arg-type]
@@ -160,6 +175,7 @@ REFUSED: list[tuple[str, type[TorchError], Callable[[], Any]]] = [
     ("nan_to_num", DTypeError, lambda: X.astype("float16").nan_to_num()),
     ("isclose", ArgumentError, lambda: X.isclose(X, rtol=-1)),
     ("isclose", ArgumentError, lambda: X.allclose(X, atol=float("nan"))),
+    ("isclose", DTypeError, lambda: X.astype("float16").isclose(X.astype("float16"))),
     ("isclose", DTypeError, lambda: rtch.isclose(X, 1.0)),  # type: ignore[arg-type]
 ]
 
