@@ -12,6 +12,7 @@ import pytest
 import rtch
 from rtch.autograd import gradcheck, gradgradcheck
 from rtch.errors import ArgumentError, DimensionError, DTypeError
+from rtch.ops.table import OPS
 
 ONE = ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft")
 SEVERAL = ("fftn", "ifftn", "rfftn", "irfftn")
@@ -110,6 +111,19 @@ def cases() -> list[tuple[str, Callable[..., Any], str]]:
             ]
     made += [(name, getattr(rtch.fft, name), "complex128") for name in ("fftshift", "ifftshift")]
     return made
+
+
+def test_every_row_is_tested() -> None:
+    """The cases record all rows of the family."""
+    found = set()
+    for _, f, dtype in cases():
+        nodes = [f(rtch.asarray(values((3, 4), dtype)).requires_grad_())._node]
+        while nodes:
+            node = nodes.pop()
+            if node is not None and node.op is not None:
+                found.add(node.op.name)
+                nodes += node.edges
+    assert {name for name in found if name.startswith("fft_")} == {op.name for op in OPS if op.name.startswith("fft_")}
 
 
 @pytest.mark.parametrize(("name", "f", "dtype"), cases())

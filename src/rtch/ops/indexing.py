@@ -35,7 +35,7 @@ row(
 row(
     "lerp",
     Kind.STRUCTURE,
-    Rule.REAL_FLOAT,
+    Rule.FLOAT,
     "``x + weight * (end - x)``; from a weight of 1/2 on ``end - (end - x) * (1 - weight)``.",
     lambda g, weight: g * (1 - weight),
     lambda g, weight: g * weight,
@@ -45,7 +45,7 @@ row(
 row(
     "nan_to_num",
     Kind.STRUCTURE,
-    Rule.REAL_FLOAT,
+    Rule.ROUND,
     "x with numbers for NaN and infinities.",
     lambda g, x: F.where(F.isfinite(x), g, 0),
     detail="What is replaced has no gradient.",
