@@ -223,13 +223,13 @@ def baddbmm(input: Tensor, /, batch1: Tensor, batch2: Tensor, *, beta: complex =
 def _plus_product(where_: str, ndim: int, input: Tensor, a: Tensor, b: Tensor, beta: complex, alpha: complex) -> Tensor:
     need_tensors(where_, input, a, b)
     _need_ndim(where_, ndim, a, b)
-    if a.shape[:-2] != b.shape[:-2] or a.shape[-1] != b.shape[-2]:
+    left, right = a.shape, b.shape
+    if left[:-2] != right[:-2] or left[-1] != right[-2]:
         raise BroadcastError(
-            f"{where_}: matrices do not fit together; got {list(a.shape)} and {list(b.shape)}",
-            shapes=(a.shape, b.shape),
+            f"{where_}: matrices do not fit together; got {list(left)} and {list(right)}", shapes=(left, right)
         )
-    shape = (*a.shape[:-1], b.shape[-1])
-    if broadcast_shapes(where_, input.shape, shape) != shape:
+    shape = (*left[:-1], right[-1])
+    if input.shape != shape and broadcast_shapes(where_, input.shape, shape) != shape:
         raise BroadcastError(
             f"{where_}: an input that broadcasts to {list(shape)} is needed; got {list(input.shape)}",
             shapes=(input.shape, shape),

@@ -19,6 +19,7 @@ from rtch.tensor import (
     Tensor,
     assign,
     axes_mask,
+    getitem,
     need_tensors,
     normalize_axis,
     reduce,
@@ -204,8 +205,8 @@ def concat(arrays: Sequence[Tensor], /, *, axis: int | None = 0) -> Tensor:
 
 def split_at(x: Tensor, axis: int, bounds: Sequence[int]) -> tuple[Tensor, ...]:
     """Consecutive slices of x along an axis; what concat joined."""
-    lead = (slice(None),) * axis
-    return tuple(x[(*lead, slice(a, b))] for a, b in pairwise(bounds))
+    lead = [number for size in x.shape[:axis] for number in (0, 0, 1, size)]
+    return tuple([getitem(x, [*lead, 0, a, 1, b - a]) for a, b in pairwise(bounds)])
 
 
 def stack(arrays: Sequence[Tensor], /, *, axis: int = 0) -> Tensor:

@@ -38,7 +38,7 @@ def split(x: Tensor, /, split_size_or_sections: int | Sequence[int], axis: int =
         sizes = sizes or (0,)
     if any(size < 0 for size in sizes) or sum(sizes) != n:
         raise ArgumentError(f"split: sizes that add up to {n} are needed; got {list(sizes)}", argument=sizes)
-    return split_at(x, at, [0, *accumulate(sizes)])
+    return split_at(x, at, (0, *accumulate(sizes)))
 
 
 @method
@@ -59,9 +59,9 @@ def chunk(x: Tensor, /, chunks: int, axis: int = 0) -> tuple[Tensor, ...]:
     (n,) = integers("chunk", chunks)
     if n < 1:
         raise ArgumentError(f"chunk: one chunk or more is needed; got {n}", argument=chunks)
-    if x.shape[at] == 0:
-        return split(x, [0] * n, at)
-    return split(x, -(-x.shape[at] // n), at)
+    total = x.shape[at]
+    size = -(-total // n)
+    return split_at(x, at, (*range(0, total, size), total) if size else (0,) * (n + 1))
 
 
 def hstack(tensors: Sequence[Tensor], /) -> Tensor:

@@ -89,6 +89,8 @@ def flatten(x: Tensor, /, start_axis: int = 0, end_axis: int = -1) -> Tensor:
         DimensionError: an axis out of range, or the first one behind the last.
     """
     need_tensors("flatten", x)
+    if start_axis == 0 and end_axis == -1:
+        return reshape(x, (x.size,))
     first, last = (normalize_axis("flatten", a, max(x.ndim, 1)) for a in (start_axis, end_axis))
     if first > last:
         raise DimensionError(

@@ -68,6 +68,8 @@ def _squares(x: Tensor) -> Tensor:
 
 def _root(total: Tensor, n: float) -> Tensor:
     """The n-th root, whose gradient at 0 is 0."""
+    if total._node is None:
+        return sqrt(total) if n == 2 else total ** (1 / n)
     flat = total == 0
     inside = where(flat, 1, total)
     return where(flat, 0, sqrt(inside) if n == 2 else inside ** (1 / n))
