@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from rtch.dtypes import int64
 from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
 from rtch.functions import count_nonzero, logical_and, where
-from rtch.manipulation import astype, reshape
+from rtch.manipulation import as_int64, reshape
 from rtch.rowwise import log_softmax, pick, softmax_cross_entropy
 from rtch.tensor import Tensor, need_tensors
 
@@ -145,7 +144,7 @@ def _check(where_: str, input: Tensor, weight: Tensor | None, reduction: str) ->
 
 
 def _classes(where_: str, input: Tensor, target: Tensor, axis: int) -> Tensor:
-    """The target in int64, its elements adjacent."""
+    """The target in int64."""
     need_tensors(where_, target)
     if target.dtype.kind not in "iu":
         raise DTypeError(
@@ -158,8 +157,7 @@ def _classes(where_: str, input: Tensor, target: Tensor, axis: int) -> Tensor:
             f"got {list(target.shape)}",
             shapes=(input.shape, target.shape),
         )
-    classes = target if target.dtype is int64 else astype(target, int64)
-    return classes if classes._h.contiguous else astype(classes, int64, copy=True)
+    return as_int64(target)
 
 
 def _check_range(where_: str, classes: Tensor, n_classes: int, ignore_index: int) -> None:
