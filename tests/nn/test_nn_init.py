@@ -11,7 +11,8 @@ import pytest
 
 import rtch
 from rtch import nn
-from rtch.errors import ArgumentError
+from rtch import tensor as core
+from rtch.errors import ArgumentError, LayoutError
 from rtch.nn import init
 from rtch.random import Generator
 
@@ -121,6 +122,66 @@ def test_parameters_are_filled_in_place() -> None:
     assert weight.requires_grad
     assert [[0.0] * 3] * 2 == weight.tolist()
     assert values == before.tolist()
+
+
+@pytest.mark.skipif(not core._ARGUMENT, reason="this interpreter does not count references to arguments")
+def test_a_write_into_a_temporary_view_is_an_error() -> None:
+    """It would be lost. The parameter is as before, however often it is tried."""
+    layer = nn.Linear(3, 2)
+    before = layer.weight.tolist(), layer.bias.tolist()
+
+    def row() -> None:
+        init.constant_(layer.weight[0], 5.0)
+
+    def part() -> None:
+        init.zeros_(tensor=layer.bias[1:])
+
+    def detached() -> None:
+        init.zeros_(layer.bias.detach())
+
+    def drawn() -> None:
+        init.xavier_uniform_(layer.weight.T)
+
+    for write in (row, part, detached, drawn):
+        for _ in range(100):  # also once the interpreter has specialised the code
+            with pytest.raises(
+                LayoutError, match=r"_: this writes into a temporary view .*; give the view a name, v = "
+            ):
+                write()
+    assert (layer.weight.tolist(), layer.bias.tolist()) == before
+
+
+@pytest.mark.skipif(not core._ARGUMENT, reason="this interpreter does not count references to arguments")
+@pytest.mark.parametrize("name", sorted(n for n in vars(init) if n.endswith("_") and n[0] != "_" and n != "constant_"))
+def test_every_initialiser_refuses_temporary_views(name: str) -> None:
+    """And none refuses one that has a name, or a temporary that is no view. See above for constant_."""
+    fill = getattr(init, name)
+    w = rtch.zeros((2, 3, 3, 3) if name == "dirac_" else (2, 3, 3))
+    with pytest.raises(LayoutError, match=f"^{name}: "):
+        fill(w[0])
+    view = w[0]
+    assert fill(view) is view
+    fill(rtch.zeros(view.shape))
+    assert not w.any().item()
+
+
+def test_writes_that_somebody_can_read_are_no_error() -> None:
+    """Names, attributes, items of containers, loops, comprehensions, generators, lambdas; also hot code."""
+    for _ in range(50):
+        layer, x = nn.Linear(3, 2), rtch.zeros((2, 3))
+        held = layer.weight.detach()  # so that every write is one into shared memory
+        init.zeros_(layer.weight)
+        init.normal_(tensor=layer.bias)
+        init.ones_(nn.Linear(3, 2).weight)
+        named, table, rows = x[0], {"x": x}, [x[0], x[1]]
+        init.ones_(named)
+        init.ones_(table["x"])
+        for row in x:
+            init.ones_(row)
+        assert [init.ones_(row).sum().item() for row in rows] == [3.0, 3.0]
+        assert [t.sum().item() for t in map(init.ones_, rows)] == [3.0, 3.0]
+        layer.apply(lambda m: (init.zeros_(m.weight), init.zeros_(m.bias)))
+        assert held.shape == (2, 3)
 
 
 @pytest.mark.parametrize("shape", [(4, 4), (3, 8), (8, 3), (5, 2, 4), (1, 6), (6, 1), (40, 30)])

@@ -11,7 +11,8 @@ import pytest
 
 import rtch
 from rtch import nn
-from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
+from rtch import tensor as core
+from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError, LayoutError
 from rtch.nn import functional
 
 torch = pytest.importorskip("torch")
@@ -164,3 +165,21 @@ def test_refusals(error: type[Exception], words: str, call: Callable[[], Any]) -
     """One typed error each."""
     with pytest.raises(error, match=words):
         call()
+
+
+@pytest.mark.skipif(not core._ARGUMENT, reason="this interpreter does not count references to arguments")
+@pytest.mark.parametrize("norm", [functional.batch_norm, functional.instance_norm])
+def test_running_statistics_that_nobody_holds(norm: Callable[..., Any]) -> None:
+    """Moving a temporary view is an error, since the move would be lost; reading one is none."""
+    x, table = rtch.asarray(np.arange(12.0).reshape(2, 2, 3) ** 2), rtch.ones((2, 2), dtype="float64")
+    mean = rtch.zeros(2, dtype="float64")
+    for _ in range(100):
+        with pytest.raises(LayoutError, match=f"^{norm.__name__}: .* temporary view"):
+            norm(x, table[0], mean, None, None, True)
+        with pytest.raises(LayoutError, match=f"^{norm.__name__}: .* temporary view"):
+            norm(x, None, table[1], None, None, True)
+    norm(x, table[0], table[1], None, None, False)
+    row = table[0]
+    norm(x, mean, row, None, None, True)
+    assert row.tolist() != [1.0, 1.0]
+    assert table.tolist() == [[1.0, 1.0]] * 2

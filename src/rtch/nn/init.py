@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""First values of parameters: PyTorch's initialisers. Each fills a tensor in place and returns it.
+"""First values of parameters: PyTorch's initialisers. Each fills a tensor in place and returns it; a view that nobody
+else holds, as in ``zeros_(w[0])``, is refused with a LayoutError, since w would not change.
 
 Random ones draw from ``generator``, or from `rtch.random.default_generator`: the same bits on every machine.
 """
@@ -12,7 +13,7 @@ from typing import Literal
 import rtch
 from rtch.errors import ArgumentError
 from rtch.random import Generator, default_generator
-from rtch.tensor import Tensor
+from rtch.tensor import Tensor, refuse_lost_write
 
 _GAINS = {
     "linear": 1.0,
@@ -73,12 +74,14 @@ def _fans(where: str, tensor: Tensor) -> tuple[int, int]:
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Numbers in [a, b)."""
+    refuse_lost_write("uniform_", tensor)
     _floating("uniform_", tensor)
     return _give(tensor, (generator or default_generator).uniform(tensor.shape, a, b, dtype=tensor.dtype))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normally distributed numbers."""
+    refuse_lost_write("normal_", tensor)
     _floating("normal_", tensor)
     return _give(tensor, (generator or default_generator).normal(tensor.shape, mean, std, dtype=tensor.dtype))
 
@@ -92,6 +95,7 @@ def trunc_normal_(
     generator: Generator | None = None,
 ) -> Tensor:
     """Normally distributed numbers within [a, b]; see `Generator.truncated_normal`."""
+    refuse_lost_write("trunc_normal_", tensor)
     _floating("trunc_normal_", tensor)
     draw = generator or default_generator
     return _give(tensor, draw.truncated_normal(tensor.shape, mean, std, a, b, dtype=tensor.dtype))
@@ -99,16 +103,19 @@ def trunc_normal_(
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """One number everywhere."""
+    refuse_lost_write("constant_", tensor)
     return _give(tensor, val)
 
 
 def ones_(tensor: Tensor) -> Tensor:
     """1 everywhere."""
+    refuse_lost_write("ones_", tensor)
     return _give(tensor, 1.0)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
     """0 everywhere."""
+    refuse_lost_write("zeros_", tensor)
     return _give(tensor, 0.0)
 
 
@@ -118,6 +125,7 @@ def eye_(tensor: Tensor) -> Tensor:
     Raises:
         ArgumentError: not 2 axes.
     """
+    refuse_lost_write("eye_", tensor)
     if tensor.ndim != 2:
         raise ArgumentError(f"eye_: a matrix is needed; got shape {list(tensor.shape)}")
     return _give(tensor, rtch.eye(*tensor.shape, dtype=tensor.dtype))
@@ -129,6 +137,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     Raises:
         ArgumentError: not 3 to 5 axes, or outputs that groups do not divide.
     """
+    refuse_lost_write("dirac_", tensor)
     if tensor.ndim not in (3, 4, 5):
         raise ArgumentError(f"dirac_: a weight of 3, 4 or 5 axes is needed; got shape {list(tensor.shape)}")
     if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1 or tensor.shape[0] % groups:
@@ -144,6 +153,7 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Uniform in +-gain sqrt(6 / (inputs + outputs)) (Glorot and Bengio, 2010)."""
+    refuse_lost_write("xavier_uniform_", tensor)
     fan_in, fan_out = _fans("xavier_uniform_", tensor)
     bound = math.sqrt(3.0) * (gain * math.sqrt(2.0 / (fan_in + fan_out)))
     return uniform_(tensor, -bound, bound, generator)
@@ -151,6 +161,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | No
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal with standard deviation gain sqrt(2 / (inputs + outputs)) (Glorot and Bengio, 2010)."""
+    refuse_lost_write("xavier_normal_", tensor)
     fan_in, fan_out = _fans("xavier_normal_", tensor)
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / (fan_in + fan_out)), generator)
 
@@ -170,6 +181,7 @@ def kaiming_uniform_(
     generator: Generator | None = None,
 ) -> Tensor:
     """Uniform in +-gain sqrt(3 / inputs), or outputs (He et al., 2015); a is the slope of "leaky_relu"."""
+    refuse_lost_write("kaiming_uniform_", tensor)
     if isinstance(tensor, Tensor) and 0 in tensor.shape:
         return tensor
     bound = math.sqrt(3.0) * _kaiming_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
@@ -184,6 +196,7 @@ def kaiming_normal_(
     generator: Generator | None = None,
 ) -> Tensor:
     """Normal with standard deviation gain / sqrt(inputs), or outputs (He et al., 2015)."""
+    refuse_lost_write("kaiming_normal_", tensor)
     if isinstance(tensor, Tensor) and 0 in tensor.shape:
         return tensor
     return normal_(tensor, 0.0, _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity), generator)
@@ -194,6 +207,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None =
 
     Of a matrix of normal numbers by Gram and Schmidt's process, each vector twice; in float64.
     """
+    refuse_lost_write("orthogonal_", tensor)
     _floating("orthogonal_", tensor)
     if tensor.ndim < 2:
         raise ArgumentError(f"orthogonal_: a weight of 2 axes or more is needed; got shape {list(tensor.shape)}")

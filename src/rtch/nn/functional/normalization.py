@@ -16,7 +16,7 @@ from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeErro
 from rtch.functions import sqrt
 from rtch.manipulation import astype, reshape
 from rtch.rowwise import standardize
-from rtch.tensor import Tensor, need_tensors
+from rtch.tensor import Tensor, need_tensors, refuse_lost_write
 
 
 def batch_norm(
@@ -50,6 +50,9 @@ def batch_norm(
         DimensionError: the input has less than two dimensions.
         DTypeError: the input is not float32 or float64, or a parameter not of its dtype.
     """
+    if training:
+        refuse_lost_write("batch_norm", running_mean)
+        refuse_lost_write("batch_norm", running_var)
     channels = _channels("batch_norm", input)
     _check_sizes("batch_norm", channels, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
     factor, summand = (None if t is None else _by_channel(t, input.ndim - 2) for t in (weight, bias))
@@ -97,6 +100,9 @@ def instance_norm(
         DimensionError: the input has less than three dimensions, or two with running statistics.
         DTypeError: the input is not float32 or float64, or a parameter not of its dtype.
     """
+    if use_input_stats:
+        refuse_lost_write("instance_norm", running_mean)
+        refuse_lost_write("instance_norm", running_var)
     channels = _channels("instance_norm", input)
     _check_sizes(
         "instance_norm", channels, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var
