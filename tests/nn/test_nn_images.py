@@ -19,7 +19,7 @@ import pytest
 import rtch
 from rtch import nn
 from rtch.autograd import grad, gradcheck, gradgradcheck
-from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
+from rtch.errors import AllocationError, ArgumentError, BroadcastError, DimensionError, DTypeError
 from rtch.nn import functional as fn
 from rtch.random import Generator
 
@@ -307,7 +307,9 @@ BAD: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: fn.avg_pool2d(X4, 2, divisor_override=0), ArgumentError, "other than 0; got 0"),
     (lambda: fn.adaptive_avg_pool2d(X4, (2, -1)), ArgumentError, "output_size must be an integer"),
     (lambda: fn.adaptive_avg_pool2d(rtch.zeros((1, 2, 0, 3)), 1), ArgumentError, "images must have a place"),
-    (lambda: fn.pad(X4, (1,)), ArgumentError, "an even number of integers is needed"),
+    (lambda: fn.pad(X4, (1,)), ArgumentError, "an even number of integers within"),
+    (lambda: fn.pad(X4, (2**70, 1)), ArgumentError, "integers within 2.*48 is needed; got .1180591620717411303424, 1"),
+    (lambda: fn.pad(rtch.ones((2, 5)), (2**40, 1), mode="replicate"), AllocationError, "1099511627782"),
     (lambda: fn.pad(X4, (1, 1) * 5), DimensionError, "at most 8 numbers for 4 dimensions; got 10"),
     (lambda: fn.pad(X4, (-4, -3)), ArgumentError, "axis 3 of size 6 would have -1 places"),
     (lambda: fn.pad(X4, (1, 1), mode="mirror"), ArgumentError, "mode must be .*; got 'mirror'"),
