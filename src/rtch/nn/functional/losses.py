@@ -103,6 +103,13 @@ def huber_loss(
 ) -> Tensor:
     """``d**2 / 2`` where d = |input - target| is below delta, else ``delta * (d - delta / 2)``.
 
+    Args:
+        input: any shape.
+        target: the same shape.
+        reduction: "mean", "sum" or "none".
+        delta: where the square ends.
+        weight: a factor for each element, of the same shape; as in PyTorch the mean is over the number of elements.
+
     Raises:
         ArgumentError: delta is not above 0, or an unknown reduction.
         BroadcastError: the shapes differ.
@@ -112,7 +119,7 @@ def huber_loss(
     if not need_number("huber_loss", "delta", delta) > 0:
         raise ArgumentError(f"huber_loss: delta must be above 0; got {delta!r}", argument=delta)
     loss = _bent(input, target, delta)
-    return reduced(loss if weight is None else loss * weight, reduction, weight)
+    return reduced(loss if weight is None else loss * weight, reduction)
 
 
 def binary_cross_entropy(

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""Losses and distances beside PyTorch where PyTorch's own samples do not go: weights, limits, NaN, classes as targets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rtch
+from rtch.nn import functional
+
+torch = pytest.importorskip("torch")
+INF, NAN = float("inf"), float("nan")
+
+
+def compare(name: str, *arrays: Any, dtype: str = "float64", **options: Any) -> None:
+    """Value and gradients of a function, called with arrays and options, in both libraries."""
+    xs = [rtch.asarray(np.asarray(a, dtype)).requires_grad_() for a in arrays]
+    ys = [torch.tensor(np.asarray(a, dtype), requires_grad=True) for a in arrays]
+    given = {k: v for k, v in options.items() if not isinstance(v, np.ndarray)}
+    extra = {k: v for k, v in options.items() if isinstance(v, np.ndarray)}
+    out = getattr(functional, name)(*xs, **given, **{k: rtch.asarray(v) for k, v in extra.items()})
+    theirs = getattr(torch.nn.functional, name)(*ys, **given, **{k: torch.tensor(v) for k, v in extra.items()})
+    rtol = 1e-12 if dtype == "float64" else 1e-6
+    np.testing.assert_allclose(out.detach().numpy(), theirs.detach().numpy(), rtol=rtol)
+    out.sum().backward()
+    if theirs.requires_grad:
+        theirs.sum().backward()
+    for x, y in zip(xs, ys, strict=True):
+        expected = np.zeros_like(x.detach().numpy()) if y.grad is None else y.grad.numpy()
+        np.testing.assert_allclose(x.grad.numpy(), expected, rtol=rtol, atol=1e-15)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "huber_loss"])
+def test_weights(name: str, reduction: str) -> None:
+    """The mean divides by the sum of the weights, that of huber_loss by the number of elements."""
+    rng = np.random.default_rng(0)
+    x, y, weight = rng.standard_normal((3, 2, 4)) * 3
+    compare(name, x, y, weight=np.abs(weight), reduction=reduction)
