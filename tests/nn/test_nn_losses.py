@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Losses and distances beside PyTorch where PyTorch's own samples do not go: weights, limits, NaN, classes as targets."""
+"""Losses and distances where PyTorch's own samples do not go: weights, limits, NaN, classes as targets."""
 
 from __future__ import annotations
 
@@ -40,3 +40,11 @@ def test_weights(name: str, reduction: str) -> None:
     rng = np.random.default_rng(0)
     x, y, weight = rng.standard_normal((3, 2, 4)) * 3
     compare(name, x, y, weight=np.abs(weight), reduction=reduction)
+
+
+def test_similarity_of_vectors_whose_length_overflows() -> None:
+    """It is 0, with a gradient of 0, as the quotient by infinity is; NaN and infinite elements give NaN."""
+    x, y = [[1e25, 1e25, 0.0], [1.0, 2.0, 2.0], [NAN, 1.0, 2.0]], [[1.0, 2.0, 3.0]] * 3
+    compare("cosine_similarity", x, y, dtype="float32")
+    compare("cosine_similarity", y, x, dtype="float32")
+    compare("cosine_similarity", [[INF, 1.0, 2.0], [0.0, 0.0, 0.0]], [[1.0, 2.0, 3.0]] * 2)

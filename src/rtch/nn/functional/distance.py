@@ -8,8 +8,8 @@ import math
 from rtch.composed import clip
 from rtch.creation import zeros_like
 from rtch.functions import abs as absolute
-from rtch.functions import maximum, sqrt
 from rtch.functions import pow as power
+from rtch.functions import sqrt
 from rtch.nn.functional.activations import need_floating, need_number
 from rtch.shapes import broadcast_arrays
 from rtch.tensor import Tensor, normalize_axis, where
@@ -70,7 +70,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     axis = _axis("cosine_similarity", dim, x.ndim)
     lengths = [_norm(a, 2, axis, True) for a in (x, y)]
     # As in PyTorch the gradient goes through the length even where eps stands for it.
-    held = [n + (maximum(n.detach(), least) - n.detach()) for n in lengths]
+    held = [where(n < least, n + (least - n.detach()), n) for n in lengths]
     return ((x / held[0]) * (y / held[1])).sum(axis)
 
 
