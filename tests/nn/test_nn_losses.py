@@ -48,3 +48,11 @@ def test_similarity_of_vectors_whose_length_overflows() -> None:
     compare("cosine_similarity", x, y, dtype="float32")
     compare("cosine_similarity", y, x, dtype="float32")
     compare("cosine_similarity", [[INF, 1.0, 2.0], [0.0, 0.0, 0.0]], [[1.0, 2.0, 3.0]] * 2)
+
+
+def test_numbers_of_elements_as_norms() -> None:
+    """p = 0 counts all but 0, infinity and NaN too; the gradient of the count is 0."""
+    x = [[INF, 1.0, 2.0], [0.0, -0.0, 3.0], [NAN, 0.0, 1.0], [INF, 0.0, -INF]]
+    compare("normalize", x, p=0.0)
+    compare("pairwise_distance", x, [[0.0, 1.0, 0.0]] * 4, p=0.0, eps=0.0)
+    compare("pairwise_distance", x, [[0.0, 1.0, 0.0]] * 4, p=0.0, keepdim=True)

@@ -6,10 +6,9 @@ from __future__ import annotations
 import math
 
 from rtch.composed import clip
-from rtch.creation import zeros_like
 from rtch.functions import abs as absolute
 from rtch.functions import pow as power
-from rtch.functions import sqrt
+from rtch.functions import sign, sqrt
 from rtch.nn.functional.activations import need_floating, need_number
 from rtch.shapes import broadcast_arrays
 from rtch.tensor import Tensor, normalize_axis, where
@@ -28,7 +27,7 @@ def _norm(x: Tensor, p: float, dim: tuple[int, ...], keepdim: bool) -> Tensor:
     if p == -math.inf:
         return absolute(x).min(dim, keepdims=keepdim)
     if p == 0:
-        return (where(x == 0, zeros_like(x), 1) + x.detach() * 0).sum(dim, keepdims=keepdim)
+        return where(x == 0, sign(x), 1).sum(dim, keepdims=keepdim)
     if p == 1:
         return absolute(x).sum(dim, keepdims=keepdim)
     if p == 2:
