@@ -286,7 +286,11 @@ BAD: list[tuple[Callable[[], Any], type[Exception], str]] = [
     ),
     (lambda: fn.conv2d(X4, W4[0], groups=2), DimensionError, "weight must have 4 dimensions; got shape"),
     (lambda: fn.conv2d(X4[0, 0], W4), DimensionError, r"input must be \(C, H, W\) or \(N, C, H, W\); got shape"),
-    (lambda: fn.conv2d(X4, W4.astype("float64"), groups=2), DTypeError, "one dtype; got float32 and float64"),
+    (
+        lambda: fn.conv2d(X4, W4.astype("float64"), groups=2),
+        DTypeError,
+        "weight must have the input.s dtype float32; got float64",
+    ),
     (lambda: fn.conv2d(X4.astype("int64"), W4), DTypeError, "must be float32 or float64; got int64"),
     (lambda: fn.conv2d(X4, W4, stride=0, groups=2), ArgumentError, "stride must be an integer of at least 1.*; got 0"),
     (lambda: fn.conv2d(X4, W4, stride=(1, 2, 3), groups=2), ArgumentError, "or 2 of them; got"),

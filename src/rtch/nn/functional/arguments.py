@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How layers over images read their arguments."""
+"""How functions and layers read their arguments."""
 
 from __future__ import annotations
 
@@ -10,6 +10,46 @@ from typing import Any
 from rtch.errors import ArgumentError, DimensionError, DTypeError
 from rtch.manipulation import reshape
 from rtch.tensor import Tensor, need_tensors
+
+
+def need_floating(where_: str, *inputs: Any) -> None:
+    """Raise where an input is not a floating tensor.
+
+    Raises:
+        DTypeError: it is not.
+    """
+    for x in inputs:
+        if not isinstance(x, Tensor) or not x.dtype.is_floating or x.dtype.is_storage:
+            got = x.dtype.name if isinstance(x, Tensor) else type(x).__name__
+            raise DTypeError(f"{where_}: a tensor of float32 or float64 is needed; got {got}", op=where_)
+
+
+def need_dtype(where_: str, input: Tensor, **tensors: Tensor | None) -> None:
+    """Raise where one of the tensors, by name, does not have the input's dtype.
+
+    Raises:
+        DTypeError: it has not, or is no tensor.
+    """
+    for name, t in tensors.items():
+        if t is not None:
+            need_tensors(where_, t)
+            if t.dtype is not input.dtype:
+                raise DTypeError(
+                    f"{where_}: {name} must have the input's dtype {input.dtype.name}; got {t.dtype.name}",
+                    dtype=t.dtype,
+                )
+
+
+def need_number(where_: str, name: str, value: Any, low: float | None = None) -> float:
+    """A parameter as a float, not below `low`.
+
+    Raises:
+        ArgumentError: it is no number, or below.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or (low is not None and not value >= low):
+        least = "" if low is None else f" of {low:g} or more"
+        raise ArgumentError(f"{where_}: {name} must be a number{least}; got {value!r:.80}", argument=value)
+    return float(value)
 
 
 def numbers(where: str, name: str, value: Any, n: int, least: int) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
 from rtch.functions import count_nonzero, logical_and, where
 from rtch.manipulation import as_int64, reshape
+from rtch.nn.functional.arguments import need_dtype
 from rtch.rowwise import log_softmax, pick, softmax_cross_entropy
 from rtch.tensor import Tensor, need_tensors
 
@@ -127,18 +128,11 @@ def _check(where_: str, input: Tensor, weight: Tensor | None, reduction: str) ->
     if input.ndim == 0:
         raise DimensionError(f"{where_}: an input of one dimension or more is needed; got a 0-d one", ndim=0)
     axis = 0 if input.ndim == 1 else 1
-    if weight is None:
-        return axis
-    need_tensors(where_, weight)
-    if weight.shape != (input.shape[axis],):
+    need_dtype(where_, input, weight=weight)
+    if weight is not None and weight.shape != (input.shape[axis],):
         raise BroadcastError(
             f"{where_}: a weight of shape [{input.shape[axis]}] is needed; got {list(weight.shape)}",
             shapes=(input.shape, weight.shape),
-        )
-    if weight.dtype is not input.dtype:
-        raise DTypeError(
-            f"{where_}: weight must have the input's dtype {input.dtype.name}; got {weight.dtype.name}",
-            dtype=weight.dtype,
         )
     return axis
 

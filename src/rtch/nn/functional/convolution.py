@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from rtch.convolutions import Axes, convolution, convolution_transpose
-from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
-from rtch.nn.functional.arguments import images, like, numbers, sizes_text
+from rtch.errors import ArgumentError, BroadcastError, DimensionError
+from rtch.nn.functional.arguments import images, like, need_dtype, numbers, sizes_text
 from rtch.tensor import Tensor, need_tensors
 
 
@@ -118,13 +118,7 @@ def _check(where: str, n: int, x: Tensor, weight: Any, bias: Any, groups: Any) -
         raise DimensionError(
             f"{where}: weight must have {n + 2} dimensions; got shape {list(weight.shape)}", shape=weight.shape
         )
-    if bias is not None:
-        need_tensors(where, bias)
-    for name, t in (("weight", weight), ("bias", bias)):
-        if t is not None and t.dtype is not x.dtype:
-            raise DTypeError(
-                f"{where}: input and {name} must have one dtype; got {x.dtype.name} and {t.dtype.name}", dtype=t.dtype
-            )
+    need_dtype(where, x, weight=weight, bias=bias)
     if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
         raise ArgumentError(f"{where}: groups must be a positive integer; got {groups!r:.80}", argument=groups)
     if 0 in weight.shape[2:]:

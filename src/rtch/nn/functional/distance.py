@@ -9,7 +9,7 @@ from rtch.composed import clip
 from rtch.functions import abs as absolute
 from rtch.functions import pow as power
 from rtch.functions import sign, sqrt
-from rtch.nn.functional.activations import need_floating, need_number
+from rtch.nn.functional.arguments import need_floating, need_number
 from rtch.shapes import broadcast_arrays
 from rtch.tensor import Tensor, normalize_axis, where
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from rtch._c import failure, lib
 from rtch.errors import ArgumentError
-from rtch.nn.functional.activations import need_floating, need_number
+from rtch.nn.functional.arguments import need_floating, need_number
 from rtch.ops.row import F
 from rtch.ops.table import BY_NAME
 from rtch.random import Generator, default_generator

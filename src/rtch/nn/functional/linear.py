@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from rtch.errors import BroadcastError
-from rtch.tensor import Tensor
+from rtch.nn.functional.arguments import need_dtype
+from rtch.tensor import Tensor, need_tensors
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -14,7 +15,10 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
     Raises:
         BroadcastError: the sizes do not fit.
+        DTypeError: not all tensors of one dtype.
     """
+    need_tensors("linear", input)
+    need_dtype("linear", input, weight=weight, bias=bias)
     out = input @ weight.mT
     if bias is None:
         return out

@@ -12,7 +12,7 @@ from rtch.errors import ArgumentError, BroadcastError
 from rtch.functions import abs as absolute
 from rtch.functions import binary_cross_entropy as cross_entropy_of_two
 from rtch.functions import exp, log, softplus
-from rtch.nn.functional.activations import need_floating, need_number
+from rtch.nn.functional.arguments import need_floating, need_number
 from rtch.tensor import Tensor, where
 
 REDUCTIONS = ("mean", "sum", "none")

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 
 from rtch.autograd import no_grad
 from rtch.dtype_functions import finfo
-from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
+from rtch.errors import ArgumentError, BroadcastError, DimensionError
 from rtch.functions import sqrt
-from rtch.manipulation import astype, reshape
+from rtch.manipulation import reshape
+from rtch.nn.functional.arguments import need_dtype, need_floating
 from rtch.rowwise import standardize
-from rtch.tensor import Tensor, need_tensors, refuse_lost_write
+from rtch.tensor import Tensor, refuse_lost_write
 
 
 def batch_norm(
@@ -54,7 +55,7 @@ def batch_norm(
         refuse_lost_write("batch_norm", running_mean)
         refuse_lost_write("batch_norm", running_var)
     channels = _channels("batch_norm", input)
-    _check_sizes("batch_norm", channels, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
+    _check_sizes("batch_norm", input, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
     factor, summand = (None if t is None else _by_channel(t, input.ndim - 2) for t in (weight, bias))
     if not training:
         return _with_running("batch_norm", input, running_mean, running_var, factor, summand, eps)
@@ -103,10 +104,8 @@ def instance_norm(
     if use_input_stats:
         refuse_lost_write("instance_norm", running_mean)
         refuse_lost_write("instance_norm", running_var)
-    channels = _channels("instance_norm", input)
-    _check_sizes(
-        "instance_norm", channels, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var
-    )
+    _channels("instance_norm", input)
+    _check_sizes("instance_norm", input, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
     factor, summand = (None if t is None else _by_channel(t, input.ndim - 2) for t in (weight, bias))
     if not use_input_stats:
         return _with_running("instance_norm", input, running_mean, running_var, factor, summand, eps)
@@ -191,7 +190,7 @@ def group_norm(
         DTypeError: the input is not float32 or float64, or a parameter not of its dtype.
     """
     channels = _channels("group_norm", input)
-    _check_sizes("group_norm", channels, weight=weight, bias=bias)
+    _check_sizes("group_norm", input, weight=weight, bias=bias)
     if isinstance(num_groups, bool) or not isinstance(num_groups, int) or num_groups < 1 or channels % num_groups:
         raise ArgumentError(
             f"group_norm: num_groups must divide the {channels} channels; got {num_groups!r:.80}", argument=num_groups
@@ -209,8 +208,7 @@ def group_norm(
 
 
 def _channels(where_: str, input: Tensor) -> int:
-    need_tensors(where_, input)
-    _check_floating(where_, input)
+    need_floating(where_, input)
     if input.ndim < 2:
         raise DimensionError(
             f"{where_}: two dimensions or more are needed; got shape {list(input.shape)}", ndim=input.ndim
@@ -218,19 +216,18 @@ def _channels(where_: str, input: Tensor) -> int:
     return input.shape[1]
 
 
-def _check_floating(where_: str, input: Tensor) -> None:
-    if not input.dtype.is_floating:
-        raise DTypeError(f"{where_}: float32 or float64 is needed; got {input.dtype.name}", dtype=input.dtype)
+def _check_sizes(where_: str, input: Tensor, **tensors: Tensor | None) -> None:
+    """One number for each channel, of the input's dtype."""
+    _check_shapes(where_, input, input.shape[1:2], tensors)
 
 
-def _check_sizes(where_: str, channels: int, **tensors: Tensor | None) -> None:
+def _check_shapes(where_: str, input: Tensor, shape: tuple[int, ...], tensors: dict[str, Tensor | None]) -> None:
+    need_dtype(where_, input, **tensors)
     for name, t in tensors.items():
-        if t is not None:
-            need_tensors(where_, t)
-            if t.shape != (channels,):
-                raise BroadcastError(
-                    f"{where_}: {name} must have shape [{channels}]; got {list(t.shape)}", shapes=((channels,), t.shape)
-                )
+        if t is not None and t.shape != shape:
+            raise BroadcastError(
+                f"{where_}: {name} must have shape {list(shape)}; got {list(t.shape)}", shapes=(shape, t.shape)
+            )
 
 
 def _by_channel(t: Tensor, n_behind: int) -> Tensor:
@@ -258,13 +255,12 @@ def _with_running(
 def _move(running: Tensor | None, towards: Tensor, momentum: float) -> None:
     """Write running (1 - momentum) + towards momentum."""
     if running is not None:
-        running[...] = astype(running * (1 - momentum) + towards * momentum, running.dtype)
+        running[...] = running * (1 - momentum) + towards * momentum
 
 
 def _trailing(where_: str, input: Tensor, normalized_shape: Sequence[int], **tensors: Tensor | None) -> int:
     """The axes of normalized_shape."""
-    need_tensors(where_, input)
-    _check_floating(where_, input)
+    need_floating(where_, input)
     shape = tuple(normalized_shape)
     n = len(shape)
     if n < 1 or n > input.ndim or input.shape[input.ndim - n :] != shape:
@@ -272,11 +268,5 @@ def _trailing(where_: str, input: Tensor, normalized_shape: Sequence[int], **ten
             f"{where_}: an input of shape [*, {', '.join(map(str, shape))}] is needed; got {list(input.shape)}",
             shapes=(input.shape, shape),
         )
-    for name, t in tensors.items():
-        if t is not None:
-            need_tensors(where_, t)
-            if t.shape != shape:
-                raise BroadcastError(
-                    f"{where_}: {name} must have shape {list(shape)}; got {list(t.shape)}", shapes=(shape, t.shape)
-                )
+    _check_shapes(where_, input, shape, tensors)
     return (1 << input.ndim) - (1 << (input.ndim - n))
