@@ -56,3 +56,15 @@ def test_numbers_of_elements_as_norms() -> None:
     compare("normalize", x, p=0.0)
     compare("pairwise_distance", x, [[0.0, 1.0, 0.0]] * 4, p=0.0, eps=0.0)
     compare("pairwise_distance", x, [[0.0, 1.0, 0.0]] * 4, p=0.0, keepdim=True)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("bend", [0.5, 1.0, 3, 1e30, INF])
+def test_bent_losses(bend: float, dtype: str) -> None:
+    """At NaN the gradient is NaN, so that it is seen; at the bend it is that of both sides; without one, as of none."""
+    x = [NAN, 0.0, 0.5, -0.5, 1.0, -1.0, 3.0, -3.0, 7.0, -1e8]
+    for y in (0.0, 0.25):
+        compare("smooth_l1_loss", x, [y] * 10, beta=bend, reduction="none", dtype=dtype)
+        compare("huber_loss", x, [y] * 10, delta=bend, reduction="none", dtype=dtype)
+    compare("smooth_l1_loss", [INF, -INF, NAN], [0.0] * 3, beta=2.0, reduction="none", dtype=dtype)
+    compare("huber_loss", [INF, -INF, NAN], [0.0] * 3, delta=2.0, reduction="none", dtype=dtype)

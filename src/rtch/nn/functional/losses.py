@@ -77,11 +77,11 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Tens
     return reduced(sizes if weight is None else sizes * weight, reduction, weight)
 
 
-def _bent(input: Tensor, target: Tensor, bend: float) -> Tensor:
-    """d^2 / 2 where d = |input - target| is below the bend, else bend (d - bend / 2)."""
-    d = absolute(input - target)
-    inner = where(d < bend, d, bend)
-    return inner * (d - inner * 0.5)
+def _bent(input: Tensor, target: Tensor, bend: float, over: float) -> Tensor:
+    """d^2 / 2 where d = |input - target| is below the bend, else bend (d - bend / 2); all of it over a number."""
+    gap = input - target
+    near = clip(gap, -bend, bend)
+    return (near if over == 1 else near / over) * (gap - near * 0.5)
 
 
 def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
@@ -93,9 +93,8 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
         DTypeError: an input that is not floating.
     """
     _check("smooth_l1_loss", reduction, input, target)
-    if need_number("smooth_l1_loss", "beta", beta, 0.0) == 0:
-        return l1_loss(input, target, reduction)
-    return reduced(_bent(input, target, beta) / float(beta), reduction)
+    bend = need_number("smooth_l1_loss", "beta", beta, 0.0)
+    return l1_loss(input, target, reduction) if bend == 0 else reduced(_bent(input, target, bend, bend), reduction)
 
 
 def huber_loss(
@@ -116,9 +115,10 @@ def huber_loss(
         DTypeError: an input that is not floating.
     """
     _check("huber_loss", reduction, input, target, weight=weight)
-    if not need_number("huber_loss", "delta", delta) > 0:
+    bend = need_number("huber_loss", "delta", delta)
+    if not bend > 0:
         raise ArgumentError(f"huber_loss: delta must be above 0; got {delta!r}", argument=delta)
-    loss = _bent(input, target, delta)
+    loss = _bent(input, target, bend, 1.0)
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
