@@ -145,7 +145,7 @@ REFUSED: list[tuple[type[Exception], str, Callable[[], Any]]] = [
     (BroadcastError, "weight must have shape", lambda: functional.rms_norm(X, (6, 5), ONES)),
     (DTypeError, "complex64", lambda: functional.rms_norm(rtch.zeros((2, 5), dtype="complex64"), (5,))),
     (ArgumentError, "num_groups must divide", lambda: functional.group_norm(X, 4)),
-    (ArgumentError, "num_groups must divide", lambda: functional.group_norm(X, 0)),
+    (ArgumentError, "num_groups must be an integer from 1 to 6; got 0", lambda: functional.group_norm(X, 0)),
     (ArgumentError, "more than 1 value", lambda: functional.group_norm(X[:1, :, :1], 6)),
     (BroadcastError, "bias must have shape", lambda: functional.group_norm(X, 2, ONES, rtch.ones(5))),
     (DTypeError, "a tensor of float32 or float64 is needed; got list", lambda: functional.layer_norm([1.0], (1,))),  # type: ignore[arg-type]

@@ -5,11 +5,16 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 from rtch.errors import ArgumentError, DimensionError, DTypeError
 from rtch.manipulation import reshape
+from rtch.random import Generator, default_generator
 from rtch.tensor import Tensor, need_tensors
+
+MOST = 2**31 - 1
+"""The largest size or number of an axis of images."""
 
 
 def need_floating(where_: str, *inputs: Any) -> None:
@@ -46,14 +51,49 @@ def need_number(where_: str, name: str, value: Any, low: float | None = None) ->
     Raises:
         ArgumentError: it is no number, or below.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or (low is not None and not value >= low):
+    try:
+        number = float(value) if isinstance(value, (float, int, Real)) and not isinstance(value, bool) else None
+    except OverflowError:
+        number = None
+    if number is None or (low is not None and not number >= low):
         least = "" if low is None else f" of {low:g} or more"
         raise ArgumentError(f"{where_}: {name} must be a number{least}; got {value!r:.80}", argument=value)
-    return float(value)
+    return number
+
+
+def need_integer(where_: str, name: str, value: Any, low: int = -(2**63), high: int = 2**63 - 1) -> int:
+    """A parameter as an integer from `low` to `high`.
+
+    Raises:
+        ArgumentError: it is none.
+    """
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or not low <= number <= high:
+        span = "of 64 bits" if (low, high) == (-(2**63), 2**63 - 1) else f"from {low} to {high}"
+        raise ArgumentError(f"{where_}: {name} must be an integer {span}; got {value!r:.80}", argument=value)
+    return number
+
+
+def need_generator(where_: str, generator: Any) -> Generator:
+    """A generator; the default one for None.
+
+    Raises:
+        ArgumentError: it is none.
+    """
+    if generator is None:
+        return default_generator
+    if not isinstance(generator, Generator):
+        raise ArgumentError(
+            f"{where_}: generator must be a rtch.random.Generator; got {type(generator).__name__}", argument=generator
+        )
+    return generator
 
 
 def numbers(where: str, name: str, value: Any, n: int, least: int) -> tuple[int, ...]:
-    """An integer for all of n axes, or a sequence of one or n of them, none below `least`."""
+    """An integer for all of n axes, or a sequence of one or n of them, none below `least` or above `MOST`."""
     try:
         given = tuple(value) if isinstance(value, (tuple, list)) else (value,)
         made = tuple(operator.index(number) for number in given if not isinstance(number, bool))
@@ -61,10 +101,10 @@ def numbers(where: str, name: str, value: Any, n: int, least: int) -> tuple[int,
         made = ()
     if len(made) == 1:
         made *= n
-    if len(made) != n or min(made) < least:
+    if len(made) != n or min(made) < least or max(made) > MOST:
         raise ArgumentError(
-            f"{where}: {name} must be an integer of at least {least}{f', or {n} of them' if n > 1 else ''}; "
-            f"got {value!r:.80}",
+            f"{where}: {name} must be an integer of at least {least}{f', or {n} of them' if n > 1 else ''}, "
+            f"below 2**31; got {value!r:.80}",
             argument=value,
         )
     return made

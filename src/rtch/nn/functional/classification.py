@@ -6,7 +6,7 @@ from __future__ import annotations
 from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
 from rtch.functions import count_nonzero, logical_and, where
 from rtch.manipulation import as_int64, reshape
-from rtch.nn.functional.arguments import need_dtype
+from rtch.nn.functional.arguments import need_dtype, need_integer, need_number
 from rtch.rowwise import log_softmax, pick, softmax_cross_entropy
 from rtch.tensor import Tensor, need_tensors
 
@@ -24,12 +24,13 @@ def nll_loss(
         reduction: "mean", which divides the sum by that of the factors (NaN where nothing counts); "sum" or "none".
 
     Raises:
-        ArgumentError: an unknown reduction.
+        ArgumentError: an unknown reduction, or an ignore_index that is no integer.
         BroadcastError: the shapes do not fit.
         DimensionError: a target that is no class, or an input without dimensions.
         DTypeError: the input is not floating, the target no integer, or the weight not of the input's dtype.
     """
     axis = _check("nll_loss", input, weight, reduction)
+    ignore_index = need_integer("nll_loss", "ignore_index", ignore_index)
     classes = _classes("nll_loss", input, target, axis)
     _check_range("nll_loss", classes, input.shape[axis], ignore_index)
     return _reduce(-pick(input, classes, axis, ignore_index), classes, weight, ignore_index, reduction)
@@ -61,7 +62,9 @@ def cross_entropy(
         DTypeError: the input is not floating, the target neither, or the weight not of the input's dtype.
     """
     axis = _check("cross_entropy", input, weight, reduction)
-    if isinstance(label_smoothing, bool) or not 0 <= label_smoothing <= 1:
+    ignore_index = need_integer("cross_entropy", "ignore_index", ignore_index)
+    label_smoothing = need_number("cross_entropy", "label_smoothing", label_smoothing)
+    if not 0 <= label_smoothing <= 1:
         raise ArgumentError(
             f"cross_entropy: label_smoothing must be in [0, 1]; got {label_smoothing!r:.80}", argument=label_smoothing
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from rtch.convolutions import Axes, convolution, convolution_transpose
 from rtch.errors import ArgumentError, BroadcastError, DimensionError
-from rtch.nn.functional.arguments import images, like, need_dtype, numbers, sizes_text
+from rtch.nn.functional.arguments import MOST, images, like, need_dtype, need_integer, numbers, sizes_text
 from rtch.tensor import Tensor, need_tensors
 
 
@@ -111,23 +111,23 @@ def conv_transpose2d(
     return _transposed("conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
-def _check(where: str, n: int, x: Tensor, weight: Any, bias: Any, groups: Any) -> None:
-    """Weight, bias and groups beside a batch of images."""
+def _check(where: str, n: int, x: Tensor, weight: Any, bias: Any, groups: Any) -> int:
+    """The groups, once weight and bias are known to go with a batch of images."""
     need_tensors(where, weight)
     if weight.ndim != n + 2:
         raise DimensionError(
             f"{where}: weight must have {n + 2} dimensions; got shape {list(weight.shape)}", shape=weight.shape
         )
     need_dtype(where, x, weight=weight, bias=bias)
-    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
-        raise ArgumentError(f"{where}: groups must be a positive integer; got {groups!r:.80}", argument=groups)
+    parts = need_integer(where, "groups", groups, 1, MOST)
     if 0 in weight.shape[2:]:
         raise ArgumentError(f"{where}: weight must have a tap; got shape {list(weight.shape)}", shape=weight.shape)
-    if weight.shape[0] % groups:
+    if weight.shape[0] % parts:
         raise BroadcastError(
-            f"{where}: the first size of weight must be a multiple of groups={groups}; got {list(weight.shape)}",
+            f"{where}: the first size of weight must be a multiple of groups={parts}; got {list(weight.shape)}",
             shapes=(weight.shape,),
         )
+    return parts
 
 
 def _check_channels(where: str, x: Tensor, weight: Tensor, bias: Tensor | None, expected: int, outputs: int) -> None:
@@ -143,11 +143,16 @@ def _check_channels(where: str, x: Tensor, weight: Tensor, bias: Tensor | None, 
         )
 
 
+def _check_places(where: str, *places: int) -> None:
+    if max(places) > MOST:
+        raise ArgumentError(f"{where}: fewer than 2**31 places along an axis are needed; got {max(places)}")
+
+
 def _conv(
     where: str, n: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: Any
 ) -> Tensor:
     batch = images(where, x, n)
-    _check(where, n, batch, weight, bias, groups)
+    groups = _check(where, n, batch, weight, bias, groups)
     _check_channels(where, batch, weight, bias, weight.shape[1] * groups, weight.shape[0])
     steps, spread = numbers(where, "stride", stride, n, 1), numbers(where, "dilation", dilation, n, 1)
     sizes = batch.shape[2:]
@@ -173,6 +178,7 @@ def _conv(
             shapes=(batch.shape, weight.shape),
         )
     out = [(r - 1) // s + 1 for r, s in zip(room, steps, strict=True)]
+    _check_places(where, *out, *before)
     return like(convolution(batch, weight, bias, groups, Axes.make(out, steps, spread, before)), x)
 
 
@@ -189,7 +195,7 @@ def _transposed(
     dilation: Any,
 ) -> Tensor:
     batch = images(where, x, n)
-    _check(where, n, batch, weight, bias, groups)
+    groups = _check(where, n, batch, weight, bias, groups)
     _check_channels(where, batch, weight, bias, weight.shape[0], weight.shape[1] * groups)
     steps, spread = numbers(where, "stride", stride, n, 1), numbers(where, "dilation", dilation, n, 1)
     cut, more = numbers(where, "padding", padding, n, 0), numbers(where, "output_padding", output_padding, n, 0)
@@ -208,4 +214,5 @@ def _transposed(
             f"got padding={padding!r:.40}",
             shapes=(batch.shape, weight.shape),
         )
+    _check_places(where, *out)
     return like(convolution_transpose(batch, weight, bias, groups, Axes.make(out, steps, spread, cut)), x)

@@ -9,14 +9,14 @@ from rtch.composed import clip
 from rtch.functions import abs as absolute
 from rtch.functions import pow as power
 from rtch.functions import sign, sqrt
-from rtch.nn.functional.arguments import need_floating, need_number
+from rtch.nn.functional.arguments import need_floating, need_integer, need_number
 from rtch.shapes import broadcast_arrays
 from rtch.tensor import Tensor, normalize_axis, where
 
 
 def _axis(where_: str, dim: int, ndim: int) -> tuple[int, ...]:
     """The axis to reduce: a 0-d tensor passes for one of one element, as in PyTorch."""
-    at = normalize_axis(where_, dim, max(ndim, 1))
+    at = normalize_axis(where_, need_integer(where_, "dim", dim), max(ndim, 1))
     return (at,) if ndim else ()
 
 

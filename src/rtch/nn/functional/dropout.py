@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from rtch._c import failure, lib
 from rtch.errors import ArgumentError
-from rtch.nn.functional.arguments import need_floating, need_number
+from rtch.nn.functional.arguments import need_floating, need_generator, need_number
 from rtch.ops.row import F
 from rtch.ops.table import BY_NAME
-from rtch.random import Generator, default_generator
+from rtch.random import Generator
 from rtch.tensor import Tensor, structure, where
 
 _DROPOUT = BY_NAME["dropout"]
@@ -27,28 +27,30 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, *, generator: 
         generator: where the mask comes from; `rtch.random.default_generator` if left out.
 
     Raises:
-        ArgumentError: p is out of range.
+        ArgumentError: p is out of range, or generator is none.
         DTypeError: an input that is not floating.
     """
     need_floating("dropout", input)
-    check_probability("dropout", p)
+    p = check_probability("dropout", p)
     if not training or p == 0:
         return input
     if p == 1:
         return where(False, input, 0)
-    draw = generator if generator is not None else default_generator
+    draw = need_generator("dropout", generator)
     offset = draw._reserve((input.size + 63) // 64 * 16)
-    return dropout_at(input, float(p), 1 / (1 - p), draw.seed, offset)
+    return dropout_at(input, p, 1 / (1 - p), draw.seed, offset)
 
 
-def check_probability(where_: str, p: float) -> None:
-    """Raise where p is no probability.
+def check_probability(where_: str, p: float) -> float:
+    """A probability as a float.
 
     Raises:
-        ArgumentError: it is not.
+        ArgumentError: it is none.
     """
-    if not 0 <= need_number(where_, "p", p) <= 1:
+    number = need_number(where_, "p", p)
+    if not 0 <= number <= 1:
         raise ArgumentError(f"{where_}: p must be from 0 to 1; got {p!r}", argument=p)
+    return number
 
 
 def dropout_at(x: Tensor, p: float, scale: float, seed: int, offset: int) -> Tensor:

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 from rtch.errors import ArgumentError
-from rtch.nn.functional.arguments import images, like, numbers, sizes_text
+from rtch.nn.functional.arguments import images, like, need_integer, numbers, sizes_text
 from rtch.pooling import Windows, average_pool, max_pool_index, pool_gather
 from rtch.tensor import Tensor
+
+LARGEST = 2**16
+"""What adaptive pooling may enlarge an axis to; it writes a list of the windows."""
 
 
 def max_pool1d(
@@ -111,7 +113,7 @@ def adaptive_avg_pool2d(input: Tensor, output_size: int | tuple[int | None, ...]
         output_size: results along each axis; None for the input's size.
 
     Raises:
-        ArgumentError: a size that is no integer or below 0, or an empty image.
+        ArgumentError: a size that is no integer, below 0, or above the input's and 2**16; or an empty image.
         DimensionError: input has another number of dimensions.
         DTypeError: neither float32 nor float64.
     """
@@ -190,11 +192,9 @@ def _avg_pool(
 ) -> Tensor:
     batch = images(where, x, n)
     window, steps, around = _window_numbers(where, n, kernel_size, stride, padding)
-    if divisor_override is not None and (not isinstance(divisor_override, int) or divisor_override == 0):
-        raise ArgumentError(
-            f"{where}: divisor_override must be an integer other than 0; got {divisor_override!r:.80}",
-            argument=divisor_override,
-        )
+    divisor = 0 if divisor_override is None else need_integer(where, "divisor_override", divisor_override)
+    if divisor_override is not None and divisor == 0:
+        raise ArgumentError(f"{where}: divisor_override must not be 0; got 0", argument=divisor_override)
     counts = _results(where, batch.shape[2:], window, steps, around, (1,) * n, ceil_mode)
     axes = []
     for size, count, k, s, p in zip(batch.shape[2:], counts, window, steps, around, strict=True):
@@ -204,22 +204,20 @@ def _avg_pool(
             inside = max(begin, 0), min(end, size)
             axis.append((*inside, end - begin if count_include_pad else inside[1] - inside[0]))
         axes.append(axis)
-    return like(average_pool(batch, Windows.make(axes, float(divisor_override or 0))), x)
+    return like(average_pool(batch, Windows.make(axes, float(divisor))), x)
 
 
 def _adaptive(where: str, n: int, x: Any, output_size: Any) -> Tensor:
     batch = images(where, x, n)
     given = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * n
-    try:
-        wanted = [size if k is None else operator.index(k) for k, size in zip(given, batch.shape[2:], strict=True)]
-    except (TypeError, ValueError):
-        wanted = [-1]
-    if min(wanted) < 0:
+    if len(given) != n:
         raise ArgumentError(
-            f"{where}: output_size must be an integer of at least 0{f', or {n} of them' if n > 1 else ''}; "
-            f"got {output_size!r:.80}",
-            argument=output_size,
+            f"{where}: output_size must be one integer or {n} of them; got {output_size!r:.80}", argument=output_size
         )
+    wanted = [
+        size if k is None else need_integer(where, "output_size", k, 0, max(size, LARGEST))
+        for k, size in zip(given, batch.shape[2:], strict=True)
+    ]
     if 0 in batch.shape[2:]:
         raise ArgumentError(f"{where}: images must have a place; got shape {list(x.shape)}", shape=x.shape)
     axes = []

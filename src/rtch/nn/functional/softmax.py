@@ -6,12 +6,14 @@ from __future__ import annotations
 from typing import Any
 
 from rtch import rowwise
-from rtch.tensor import Tensor
+from rtch.nn.functional.arguments import need_integer
+from rtch.tensor import Tensor, need_tensors
 
 
-def _dim(input: Tensor, dim: int | None) -> int:
-    """The axis that PyTorch takes where none is given."""
-    return dim if dim is not None else 0 if input.ndim in (0, 1, 3) else 1
+def _dim(where_: str, input: Tensor, dim: int | None) -> int:
+    """One axis: the one that PyTorch takes where none is given."""
+    need_tensors(where_, input)
+    return need_integer(where_, "dim", dim) if dim is not None else 0 if input.ndim in (0, 1, 3) else 1
 
 
 def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
@@ -23,12 +25,13 @@ def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tens
         dtype: what the input is cast to first.
 
     Raises:
+        ArgumentError: dim is no integer.
         DimensionError: dim out of range.
         DTypeError: a dtype that is not real, or is for storage.
     """
-    return rowwise.softmax(input, _dim(input, dim), dtype=dtype)
+    return rowwise.softmax(input, _dim("softmax", input, dim), dtype=dtype)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
     """See `rtch.log_softmax`, and `softmax` for the arguments."""
-    return rowwise.log_softmax(input, _dim(input, dim), dtype=dtype)
+    return rowwise.log_softmax(input, _dim("log_softmax", input, dim), dtype=dtype)
