@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import rtch
+from rtch.errors import DTypeError
 from rtch.nn import functional
 
 torch = pytest.importorskip("torch")
@@ -68,3 +69,29 @@ def test_bent_losses(bend: float, dtype: str) -> None:
         compare("huber_loss", x, [y] * 10, delta=bend, reduction="none", dtype=dtype)
     compare("smooth_l1_loss", [INF, -INF, NAN], [0.0] * 3, beta=2.0, reduction="none", dtype=dtype)
     compare("huber_loss", [INF, -INF, NAN], [0.0] * 3, delta=2.0, reduction="none", dtype=dtype)
+
+
+@pytest.mark.parametrize("target", [[1, -1, 1], [True, False, True]], ids=("integers", "bools"))
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_whole_targets(dtype: str, target: list[Any]) -> None:
+    """They are taken as numbers of the input's dtype; PyTorch gives their losses in that dtype too."""
+    whole, real = np.asarray(target), np.asarray(target, dtype)
+    x = np.asarray([0.5, -2.0, 3.0], dtype)
+    ours, theirs = rtch.asarray(x), torch.tensor(x)
+    for name in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "soft_margin_loss", "hinge_embedding_loss"):
+        loss = getattr(functional, name)(ours, rtch.asarray(whole))
+        assert loss.dtype.name == dtype
+        assert loss.item() == getattr(functional, name)(ours, rtch.asarray(real)).item()
+        if whole.dtype != bool or name not in ("l1_loss", "soft_margin_loss"):  # which PyTorch refuses
+            expected = getattr(torch.nn.functional, name)(theirs, torch.tensor(whole))
+            assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+    other = rtch.asarray(x[::-1].copy())
+    expected = functional.margin_ranking_loss(ours, other, rtch.asarray(real), 0.5)
+    assert expected.item() == functional.margin_ranking_loss(ours, other, rtch.asarray(whole), 0.5).item()
+    for name in ("binary_cross_entropy_with_logits", "binary_cross_entropy", "kl_div"):
+        with pytest.raises(DTypeError):  # as in PyTorch
+            getattr(functional, name)(ours, rtch.asarray(whole))
+    with pytest.raises(DTypeError, match="mse_loss: a tensor of float32 or float64 is needed; got int64"):
+        functional.mse_loss(rtch.asarray([1, 2]), rtch.asarray([1, 2]))
+    with pytest.raises(DTypeError, match="mse_loss: .*; got complex64"):
+        functional.mse_loss(ours, rtch.asarray([1j] * 3))
