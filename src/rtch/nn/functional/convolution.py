@@ -23,6 +23,22 @@ def conv1d(
     """Cross-correlation of sequences with weights; see `conv2d`.
 
     Shapes: input (N, C, L) or (C, L), weight (O, C / groups, K), bias (O,); gives (N, O, L') or (O, L').
+
+    Args:
+        input: the sequences.
+        weight: the filters.
+        bias: added to each of the O channels.
+        stride: places between neighbouring results; a number or a tuple of one, as the two that follow.
+        padding: zeros on both sides; "valid" for none, "same" for results of the input's size, which needs a stride of
+            1 and has the odd zero, if there is one, behind.
+        dilation: places between neighbouring taps.
+        groups: parts that the channels are split in, each with filters of its own.
+
+    Raises:
+        ArgumentError: a number out of range, or weights larger than the padded input.
+        BroadcastError: channels, groups and bias do not fit together.
+        DimensionError: input or weight has another number of dimensions.
+        DTypeError: not all float32 or all float64.
     """
     return _conv("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
 
@@ -73,6 +89,22 @@ def conv_transpose1d(
     """The transpose of `conv1d` as a map of its input; see `conv_transpose2d`.
 
     Shapes: input (N, C, L) or (C, L), weight (C, O / groups, K), bias (O,); gives (N, O, L') or (O, L').
+
+    Args:
+        input: the sequences.
+        weight: the filters.
+        bias: added to each of the O channels.
+        stride: places between the results of neighbouring elements; a number or a tuple of one, as below.
+        padding: places cut off on both sides.
+        output_padding: places more at the end; less than stride or dilation.
+        groups: parts that the channels are split in, each with filters of its own.
+        dilation: places between neighbouring taps.
+
+    Raises:
+        ArgumentError: a number out of range, or nothing is left of the result.
+        BroadcastError: channels, groups and bias do not fit together.
+        DimensionError: input or weight has another number of dimensions.
+        DTypeError: not all float32 or all float64.
     """
     return _transposed("conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups, dilation)
 

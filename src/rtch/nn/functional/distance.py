@@ -44,7 +44,14 @@ def _norm(x: Tensor, p: float, dim: tuple[int, ...], keepdim: bool) -> Tensor:
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """Input over its p-norm along an axis, or over eps where that is larger.
 
+    Args:
+        input: any shape, floating.
+        p: the norm's exponent; 0 counts the elements other than 0, infinities take the extremes.
+        dim: the axis.
+        eps: the least divisor.
+
     Raises:
+        ArgumentError: p or eps is no number, or dim no integer.
         DimensionError: the axis is out of range.
         DTypeError: an input that is not floating.
     """
@@ -56,9 +63,14 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The product of two vectors over that of their lengths, each no shorter than eps.
 
-    Shapes: x1 and x2 broadcast; the result lacks the axis.
+    Args:
+        x1: any shape, floating.
+        x2: a shape that broadcasts with it.
+        dim: the axis, which the result lacks.
+        eps: the least length.
 
     Raises:
+        ArgumentError: eps is no number, or dim no integer.
         BroadcastError: the shapes do not fit together.
         DimensionError: the axis is out of range.
         DTypeError: an input that is not floating.
@@ -76,7 +88,15 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """The p-norm of ``x1 - x2 + eps`` along the last axis.
 
+    Args:
+        x1: any shape, floating.
+        x2: a shape that broadcasts with it.
+        p: the norm's exponent, as in `normalize`.
+        eps: added to each difference.
+        keepdim: whether the result keeps the axis, with a size of 1.
+
     Raises:
+        ArgumentError: p or eps is no number.
         BroadcastError: the shapes do not fit together.
         DTypeError: an input that is not floating.
     """

@@ -23,7 +23,22 @@ def max_pool1d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The largest element of windows of sequences (N, C, L) or (C, L); see `max_pool2d`."""
+    """The largest element of windows of sequences (N, C, L) or (C, L); see `max_pool2d`.
+
+    Args:
+        input: the sequences.
+        kernel_size: elements of a window; a number or a tuple of one, as below.
+        stride: places between windows; kernel_size if left out.
+        padding: places on both sides that no element of a window is taken from; at most half a window.
+        dilation: places between neighbouring elements of a window.
+        ceil_mode: also a last window that is not all inside, if it begins in the input or the padding before it.
+        return_indices: give (values, places).
+
+    Raises:
+        ArgumentError: a number out of range, or no window fits.
+        DimensionError: input has another number of dimensions.
+        DTypeError: neither float32 nor float64.
+    """
     return _max_pool("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
@@ -65,7 +80,21 @@ def avg_pool1d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Tensor:
-    """The mean of windows of sequences (N, C, L) or (C, L); see `avg_pool2d`."""
+    """The mean of windows of sequences (N, C, L) or (C, L); see `avg_pool2d`.
+
+    Args:
+        input: the sequences.
+        kernel_size: elements of a window; a number or a tuple of one, as below.
+        stride: places between windows; kernel_size if left out.
+        padding: zeros on both sides; at most half a window.
+        ceil_mode: also a last window that is not all inside, if it begins in the input or the padding before it.
+        count_include_pad: whether the zeros count towards the divisor.
+
+    Raises:
+        ArgumentError: a number out of range, or no window fits.
+        DimensionError: input has another number of dimensions.
+        DTypeError: neither float32 nor float64.
+    """
     return _avg_pool("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
@@ -100,7 +129,17 @@ def avg_pool2d(
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: int | tuple[int, ...]) -> Tensor:
-    """Means of windows of sequences (N, C, L) or (C, L) that give output_size results; see `adaptive_avg_pool2d`."""
+    """Means of windows of sequences (N, C, L) or (C, L) that give output_size results; see `adaptive_avg_pool2d`.
+
+    Args:
+        input: the sequences.
+        output_size: how many; a number or a tuple of one.
+
+    Raises:
+        ArgumentError: a size that is no integer, below 0, or above the input's and 2**16; or an empty sequence.
+        DimensionError: input has another number of dimensions.
+        DTypeError: neither float32 nor float64.
+    """
     return _adaptive("adaptive_avg_pool1d", 1, input, output_size)
 
 

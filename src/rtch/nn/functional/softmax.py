@@ -33,5 +33,16 @@ def softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tens
 
 
 def log_softmax(input: Tensor, dim: int | None = None, *, dtype: Any = None) -> Tensor:
-    """See `rtch.log_softmax`, and `softmax` for the arguments."""
+    """See `rtch.log_softmax`.
+
+    Args:
+        input: any shape.
+        dim: the axis; if left out, as in `softmax`.
+        dtype: what the input is cast to first.
+
+    Raises:
+        ArgumentError: dim is no integer.
+        DimensionError: dim out of range.
+        DTypeError: a dtype that is not real, or is for storage.
+    """
     return rowwise.log_softmax(input, _dim("log_softmax", input, dim), dtype=dtype)
