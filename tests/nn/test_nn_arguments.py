@@ -46,7 +46,7 @@ def test_mixed_dtypes_are_refused(name: str, dtype: str) -> None:
 ROW, IMAGE, FILTER = rtch.ones((1, 2, 8)), rtch.ones((1, 2, 8, 8)), rtch.ones((2, 2, 3))
 CLASSES, Q = rtch.asarray([0, 1]), rtch.ones((2, 4, 3))
 HUGE = rtch.asarray(np.array([2**64 - 100, 0], dtype="uint64"))
-AXIS = "dim must be an integer of 64 bits"
+AXIS = "dim must be an integer"
 BELOW = r"below 2\*\*31; got "
 EPS = "eps must be a number of 0 or more; got "
 REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
@@ -67,7 +67,7 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: fn.avg_pool2d(IMAGE, 2, divisor_override=True), ArgumentError, "divisor_override must be an integer"),
     (lambda: fn.adaptive_avg_pool2d(IMAGE, 2**40), ArgumentError, "from 0 to 65536; got 1099511627776"),
     (lambda: fn.adaptive_avg_pool2d(IMAGE, True), ArgumentError, "output_size must be an integer"),
-    (lambda: fn.cross_entropy(X, CLASSES, ignore_index=2**70), ArgumentError, "ignore_index must be an integer of 64"),
+    (lambda: fn.cross_entropy(X, CLASSES, ignore_index=2**70), ArgumentError, "ignore_index must be an integer"),
     (lambda: fn.cross_entropy(X, CLASSES, ignore_index=1.5), ArgumentError, "ignore_index .*; got 1.5"),
     (lambda: fn.cross_entropy(X, X, ignore_index=None), ArgumentError, "ignore_index .*; got None"),
     (lambda: fn.nll_loss(X, CLASSES, ignore_index="a"), ArgumentError, "ignore_index .*; got 'a'"),
@@ -105,9 +105,9 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: fn.scaled_dot_product_attention(Q, Q, Q, rtch.ones((3, 1, 1, 1)) > 0), BroadcastError, r"to \[2, 4, 4\]"),
     (lambda: fn.scaled_dot_product_attention(Q, Q, Q, scale="a"), ArgumentError, "scale must be a number; got 'a'"),
     (lambda: fn.dropout(X, "a"), ArgumentError, "p must be a number; got 'a'"),
-    (lambda: fn.dropout(X, generator=5), ArgumentError, "generator must be a rtch.random.Generator; got int"),
+    (lambda: fn.dropout(X, generator=5), ArgumentError, "a rtch.random.Generator is needed; got 5"),
     (lambda: fn.smooth_l1_loss(X, X, beta=10**400), ArgumentError, "beta must be a number of 0 or more; got 10000"),
-    (lambda: fn.one_hot(CLASSES, 2**70), ArgumentError, "num_classes must be an integer of 64 bits"),
+    (lambda: fn.one_hot(CLASSES, 2**70), ArgumentError, "num_classes must be an integer"),
     (lambda: fn.embedding(CLASSES, X, padding_idx="a"), ArgumentError, "padding_idx must be an integer from -2 to 1"),
 ]
 

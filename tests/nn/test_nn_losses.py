@@ -93,5 +93,5 @@ def test_whole_targets(dtype: str, target: list[Any]) -> None:
             getattr(functional, name)(ours, rtch.asarray(whole))
     with pytest.raises(DTypeError, match="mse_loss: a tensor of float32 or float64 is needed; got int64"):
         functional.mse_loss(rtch.asarray([1, 2]), rtch.asarray([1, 2]))
-    with pytest.raises(DTypeError, match="mse_loss: .*; got complex64"):
+    with pytest.raises(DTypeError, match=r"mse_loss: .*; got complex64"):
         functional.mse_loss(ours, rtch.asarray([1j] * 3))

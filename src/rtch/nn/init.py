@@ -159,7 +159,10 @@ def constant_(tensor: Tensor, val: float) -> Tensor:
 
 
 def ones_(tensor: Tensor) -> Tensor:
-    """1 everywhere, in any dtype.
+    """1 everywhere.
+
+    Args:
+        tensor: of any dtype.
 
     Raises:
         DTypeError: no tensor.
@@ -169,7 +172,10 @@ def ones_(tensor: Tensor) -> Tensor:
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """0 everywhere, in any dtype.
+    """0 everywhere.
+
+    Args:
+        tensor: of any dtype.
 
     Raises:
         DTypeError: no tensor.
@@ -180,6 +186,9 @@ def zeros_(tensor: Tensor) -> Tensor:
 
 def eye_(tensor: Tensor) -> Tensor:
     """The identity matrix, as far as a matrix (rows, columns) holds it.
+
+    Args:
+        tensor: the matrix, of any dtype.
 
     Raises:
         ArgumentError: not 2 axes.
@@ -241,7 +250,14 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | No
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """Normal with standard deviation gain sqrt(2 / (inputs + outputs)) (Glorot and Bengio, 2010).
 
-    Arguments and errors are those of `xavier_uniform_`.
+    Args:
+        tensor: a weight (outputs, inputs, *kernel), float32 or float64.
+        gain: a factor; see `calculate_gain`.
+        generator: where the numbers come from.
+
+    Raises:
+        ArgumentError: less than 2 axes, or gain is no number.
+        DTypeError: another dtype, or no tensor.
     """
     refuse_lost_write("xavier_normal_", tensor)
     return _normal("xavier_normal_", tensor, 0.0, _xavier_std("xavier_normal_", tensor, gain), generator)
@@ -293,7 +309,16 @@ def kaiming_normal_(
 ) -> Tensor:
     """Normal with standard deviation gain / sqrt(inputs), or outputs (He et al., 2015).
 
-    Arguments and errors are those of `kaiming_uniform_`.
+    Args:
+        tensor: a weight (outputs, inputs, *kernel), float32 or float64.
+        a: the slope of "leaky_relu".
+        mode: whether inputs or outputs count.
+        nonlinearity: what `calculate_gain` knows.
+        generator: where the numbers come from.
+
+    Raises:
+        ArgumentError: less than 2 axes, a is no number, or an unknown mode or nonlinearity.
+        DTypeError: another dtype, or no tensor.
     """
     refuse_lost_write("kaiming_normal_", tensor)
     std = _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity)

@@ -46,50 +46,19 @@ def need_dtype(where_: str, input: Tensor, **tensors: Tensor | None) -> None:
 
 
 def need_number(where_: str, name: str, value: Any, low: float | None = None) -> float:
-    """A parameter as a float, not below `low`.
+    """A parameter as a float, not below `low`; NumPy's numbers are numbers too.
 
     Raises:
-        ArgumentError: it is no number, or below.
+        ArgumentError: it is no number, below, or too large for a float.
     """
     try:
-        number = float(value) if isinstance(value, (float, int, Real)) and not isinstance(value, bool) else None
+        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else None
     except OverflowError:
         number = None
     if number is None or (low is not None and not number >= low):
         least = "" if low is None else f" of {low:g} or more"
         raise ArgumentError(f"{where_}: {name} must be a number{least}; got {value!r:.80}", argument=value)
     return number
-
-
-def need_integer(where_: str, name: str, value: Any, low: int = -(2**63), high: int = 2**63 - 1) -> int:
-    """A parameter as an integer from `low` to `high`.
-
-    Raises:
-        ArgumentError: it is none.
-    """
-    try:
-        number = None if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or not low <= number <= high:
-        span = "of 64 bits" if (low, high) == (-(2**63), 2**63 - 1) else f"from {low} to {high}"
-        raise ArgumentError(f"{where_}: {name} must be an integer {span}; got {value!r:.80}", argument=value)
-    return number
-
-
-def need_generator(where_: str, generator: Any) -> Generator:
-    """A generator; the default one for None.
-
-    Raises:
-        ArgumentError: it is none.
-    """
-    if generator is None:
-        return default_generator
-    if not isinstance(generator, Generator):
-        raise ArgumentError(
-            f"{where_}: generator must be a rtch.random.Generator; got {type(generator).__name__}", argument=generator
-        )
-    return generator
 
 
 def numbers(where: str, name: str, value: Any, n: int, least: int) -> tuple[int, ...]:
@@ -129,3 +98,34 @@ def like(out: Tensor, x: Tensor) -> Tensor:
 def sizes_text(sizes: Sequence[int]) -> str:
     """Sizes along the axes of an image, for a message."""
     return " x ".join(map(str, sizes))
+
+
+def need_integer(where: str, name: str, value: Any, least: int | None = None, most: int | None = None) -> int:
+    """An integer of 64 bits, of any type that stands for one, from `least` to `most`.
+
+    Raises:
+        ArgumentError: it is none, or out of range.
+    """
+    try:
+        made = operator.index(value) if not isinstance(value, bool) else None
+    except TypeError:
+        made = None
+    low, high = -(2**63) if least is None else least, 2**63 - 1 if most is None else most
+    if made is None or not low <= made <= high:
+        kind = {None: "an integer", 0: "an integer of 0 or more", 1: "a positive integer"}
+        rule = kind.get(least, f"an integer of {least} or more") if most is None else f"an integer from {low} to {most}"
+        raise ArgumentError(f"{where}: {name} must be {rule}; got {value!r:.80}", argument=value)
+    return made
+
+
+def need_generator(where: str, generator: Any) -> Generator:
+    """The generator; the default one for None.
+
+    Raises:
+        ArgumentError: it is something else.
+    """
+    if generator is None:
+        return default_generator
+    if not isinstance(generator, Generator):
+        raise ArgumentError(f"{where}: a rtch.random.Generator is needed; got {generator!r:.80}", argument=generator)
+    return generator
