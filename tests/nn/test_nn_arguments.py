@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import rtch
-from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
+from rtch.errors import ArgumentError, AutogradError, BroadcastError, DimensionError, DTypeError
 from rtch.nn import functional as fn
 
 X, W, V = rtch.ones((2, 3)), rtch.ones((4, 3)), rtch.ones(3)
@@ -82,6 +82,10 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: fn.softmax([1.0], 0), DTypeError, "a Tensor is needed; got list"),
     (lambda: fn.normalize(X, dim=True), ArgumentError, AXIS),
     (lambda: fn.cosine_similarity(X, X, "a"), ArgumentError, AXIS),
+    (lambda: fn.softmax(X, 0, axis=1), ArgumentError, "dim and axis are one argument; got 0 and 1"),
+    (lambda: fn.normalize(X, dim=0, axis=1), ArgumentError, "dim and axis are one argument; got 0 and 1"),
+    (lambda: fn.log_softmax(X, axis=(0, 1)), ArgumentError, AXIS),
+    (lambda: fn.dropout(rtch.ones(3).requires_grad_(), inplace=True), AutogradError, "dropout: a leaf"),
     (lambda: fn.layer_norm(X, 5), ArgumentError, "layer_norm: normalized_shape must be a sequence of integers; got 5"),
     (lambda: fn.rms_norm(X, (3.0,)), ArgumentError, "rms_norm: normalized_shape must be a sequence of integers"),
     (lambda: fn.layer_norm(X, (3,), eps="a"), ArgumentError, "layer_norm: " + EPS),
@@ -105,7 +109,7 @@ REFUSED: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: fn.scaled_dot_product_attention(Q, Q, Q, rtch.ones((3, 1, 1, 1)) > 0), BroadcastError, r"to \[2, 4, 4\]"),
     (lambda: fn.scaled_dot_product_attention(Q, Q, Q, scale="a"), ArgumentError, "scale must be a number; got 'a'"),
     (lambda: fn.dropout(X, "a"), ArgumentError, "p must be a number; got 'a'"),
-    (lambda: fn.dropout(X, generator=5), ArgumentError, "a rtch.random.Generator is needed; got 5"),
+    (lambda: fn.dropout(X, generator=5), ArgumentError, "generator must be a .*Generator; got int"),
     (lambda: fn.smooth_l1_loss(X, X, beta=10**400), ArgumentError, "beta must be a number of 0 or more; got 10000"),
     (lambda: fn.one_hot(CLASSES, 2**70), ArgumentError, "num_classes must be an integer"),
     (lambda: fn.embedding(CLASSES, X, padding_idx="a"), ArgumentError, "padding_idx must be an integer from -2 to 1"),
@@ -157,3 +161,25 @@ def test_a_weight_of_one_row() -> None:
         expected = torch.nn.functional.linear(torch.tensor(x), torch.tensor(w), **b)
         ours = None if bias is None else rtch.asarray(bias, dtype="float64")
         assert expected.tolist() == fn.linear(rtch.asarray(x), rtch.asarray(w), ours).tolist()
+
+
+def test_axis_is_dim() -> None:
+    """Both names are taken."""
+    x = rtch.asarray(np.arange(6.0).reshape(2, 3) - 2)
+    for f in (fn.softmax, fn.log_softmax, fn.normalize):
+        for axis in (0, 1, -2):
+            assert f(x, dim=axis).tolist() == f(x, axis=axis).tolist()
+    assert fn.cosine_similarity(x, x * x, 0).tolist() == fn.cosine_similarity(x, x * x, axis=0).tolist()
+
+
+@pytest.mark.parametrize("p", [0.0, 0.25, 1.0])
+def test_dropout_in_place(p: float) -> None:
+    """The input gets the result and its place in the graph; PyTorch's order of arguments."""
+    leaf = rtch.asarray(np.arange(100.0)).requires_grad_()
+    x = leaf * 2
+    assert fn.dropout(x, p, True, True, generator=rtch.random.Generator(1)) is x
+    expected = fn.dropout(leaf * 2, p, True, generator=rtch.random.Generator(1))
+    assert expected.tolist() == x.tolist()
+    (slope,) = rtch.autograd.grad(x.sum(), [leaf])
+    (wanted,) = rtch.autograd.grad(expected.sum(), [leaf])
+    assert wanted.tolist() == slope.tolist()

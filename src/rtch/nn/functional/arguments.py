@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
+from rtch._c import failure, lib
 from rtch.errors import ArgumentError, DimensionError, DTypeError
 from rtch.manipulation import reshape
 from rtch.random import Generator, default_generator
-from rtch.tensor import Tensor, need_tensors
+from rtch.tensor import Tensor, become, grad_mode, need_tensors, refuse_leaf_write, replace_header
 
 MOST = 2**31 - 1
 """The largest size or number of an axis of images."""
@@ -46,19 +47,52 @@ def need_dtype(where_: str, input: Tensor, **tensors: Tensor | None) -> None:
 
 
 def need_number(where_: str, name: str, value: Any, low: float | None = None) -> float:
-    """A parameter as a float, not below `low`; NumPy's numbers are numbers too.
+    """A parameter as a float, not below `low`.
 
     Raises:
-        ArgumentError: it is no number, below, or too large for a float.
+        ArgumentError: it is no number, or below.
     """
     try:
-        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else None
+        number = float(value) if isinstance(value, (float, int, Real)) and not isinstance(value, bool) else None
     except OverflowError:
         number = None
     if number is None or (low is not None and not number >= low):
         least = "" if low is None else f" of {low:g} or more"
         raise ArgumentError(f"{where_}: {name} must be a number{least}; got {value!r:.80}", argument=value)
     return number
+
+
+def need_integer(where_: str, name: str, value: Any, low: int = -(2**63), high: int = 2**63 - 1) -> int:
+    """A parameter as an integer from `low` to `high`.
+
+    Raises:
+        ArgumentError: it is none.
+    """
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or not low <= number <= high:
+        any_high = high == 2**63 - 1
+        span = {-(2**63): "an integer of 64 bits", 0: "an integer of 0 or more", 1: "a positive integer"}.get(low)
+        span = span if span and any_high else f"an integer from {low} to {high}"
+        raise ArgumentError(f"{where_}: {name} must be {span}; got {value!r:.80}", argument=value)
+    return number
+
+
+def need_generator(where_: str, generator: Any) -> Generator:
+    """A generator; the default one for None.
+
+    Raises:
+        ArgumentError: it is none.
+    """
+    if generator is None:
+        return default_generator
+    if not isinstance(generator, Generator):
+        raise ArgumentError(
+            f"{where_}: generator must be a rtch.random.Generator; got {type(generator).__name__}", argument=generator
+        )
+    return generator
 
 
 def numbers(where: str, name: str, value: Any, n: int, least: int) -> tuple[int, ...]:
@@ -100,32 +134,46 @@ def sizes_text(sizes: Sequence[int]) -> str:
     return " x ".join(map(str, sizes))
 
 
-def need_integer(where: str, name: str, value: Any, least: int | None = None, most: int | None = None) -> int:
-    """An integer of 64 bits, of any type that stands for one, from `least` to `most`.
+def need_flag(where: str, name: str, value: Any) -> bool:
+    """True or False, NumPy's too.
 
     Raises:
-        ArgumentError: it is none, or out of range.
+        ArgumentError: it is neither.
     """
-    try:
-        made = operator.index(value) if not isinstance(value, bool) else None
-    except TypeError:
-        made = None
-    low, high = -(2**63) if least is None else least, 2**63 - 1 if most is None else most
-    if made is None or not low <= made <= high:
-        kind = {None: "an integer", 0: "an integer of 0 or more", 1: "a positive integer"}
-        rule = kind.get(least, f"an integer of {least} or more") if most is None else f"an integer from {low} to {most}"
-        raise ArgumentError(f"{where}: {name} must be {rule}; got {value!r:.80}", argument=value)
-    return made
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise ArgumentError(f"{where}: {name} must be True or False; got {value!r:.80}", argument=value)
+    return bool(value)
 
 
-def need_generator(where: str, generator: Any) -> Generator:
-    """The generator; the default one for None.
+def one_axis(where: str, dim: Any, axis: Any, default: Any) -> Any:
+    """The axis, which may be given under either name; None where it may be left out.
 
     Raises:
-        ArgumentError: it is something else.
+        ArgumentError: both names are given, or no integer.
     """
-    if generator is None:
-        return default_generator
-    if not isinstance(generator, Generator):
-        raise ArgumentError(f"{where}: a rtch.random.Generator is needed; got {generator!r:.80}", argument=generator)
-    return generator
+    if axis is not None:
+        if dim != default:
+            raise ArgumentError(f"{where}: dim and axis are one argument; got {dim!r:.40} and {axis!r:.40}")
+        dim = axis
+    return None if dim is None and default is None else need_integer(where, "dim", dim)
+
+
+def written(where: str, x: Tensor, out: Tensor) -> Tensor:
+    """x with the value of out, as ``x[...] = out`` leaves it: what `inplace=True` gives.
+
+    Raises:
+        AutogradError: x is a leaf that requires grad.
+        DTypeError: out has another dtype than x.
+        OverlappingLayoutError: several elements of x are one.
+    """
+    need_tensors(where, x)
+    refuse_leaf_write(where, x)
+    if lib.rt_layout(x._h) == lib.RT_LAYOUT_OVERLAPPING:
+        raise failure(where, x, status=lib.RT_ERR_OVERLAP)
+    if out.dtype is not x.dtype:
+        raise DTypeError(f"{where}: an in-place result must keep the dtype {x.dtype.name}; got {out.dtype.name}")
+    if grad_mode.enabled:
+        become(x, out)
+    else:
+        replace_header(x, lib.rt_retain(out._h))
+    return x
