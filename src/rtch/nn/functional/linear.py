@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from rtch._c import lib
 from rtch.errors import BroadcastError, DimensionError
 from rtch.nn.functional.arguments import need_dtype
 from rtch.tensor import Tensor, need_tensors
@@ -24,16 +25,26 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         DimensionError: a 0-d input, or a weight of neither one nor two dimensions.
         DTypeError: not all tensors of one dtype.
     """
-    need_tensors("linear", input)
-    need_dtype("linear", input, weight=weight, bias=bias)
-    if weight.ndim not in (1, 2):
+    try:  # headers alone: this is called for every layer
+        code = input._h.dtype
+        one_dtype = weight._h.dtype == code and (bias is None or bias._h.dtype == code)
+    except AttributeError:
+        one_dtype = False
+    if not one_dtype:
+        need_tensors("linear", input)
+        need_dtype("linear", input, weight=weight, bias=bias)
+    ndim = weight._h.ndim
+    if ndim not in (1, 2):
         raise DimensionError(
-            f"linear: weight must have one or two dimensions; got shape {list(weight.shape)}", ndim=weight.ndim
+            f"linear: weight must have one or two dimensions; got shape {list(weight.shape)}", ndim=ndim
         )
-    if bias is not None and bias.shape != weight.shape[:-1]:
+    out = input @ (weight.mT if ndim == 2 else weight)
+    if bias is None:
+        return out
+    h = bias._h
+    if h.ndim != ndim - 1 or (h.ndim and lib.rt_shape(h)[0] != lib.rt_shape(weight._h)[0]):
         raise BroadcastError(
             f"linear: a bias of shape {list(weight.shape[:-1])} is needed; got {list(bias.shape)}",
             shapes=(weight.shape, bias.shape),
         )
-    out = input @ (weight.mT if weight.ndim == 2 else weight)
-    return out if bias is None else out + bias
+    return out + bias
