@@ -250,7 +250,8 @@ def _to_rtch(value: Any, seen: dict[int, rtch.Tensor]) -> Any:
     """Tensors with their strides, dtypes and what holds them; the same tensor twice stays one, in `seen`."""
     if isinstance(value, torch.Tensor):
         if id(value) not in seen:
-            made = rtch.from_dlpack(value.detach().resolve_conj())
+            made = rtch.from_dlpack(value.detach().resolve_conj(), copy=False)
+            assert made.strides == value.stride()
             seen[id(value)] = made.requires_grad_() if value.requires_grad else made
         return seen[id(value)]
     if isinstance(value, torch.dtype):

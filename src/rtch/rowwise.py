@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from rtch._c import failure, ffi, lib
+from rtch.creation import checked
 from rtch.dtypes import as_dtype, float32
 from rtch.errors import DTypeError
 from rtch.functions import exp, isfinite, sqrt, square
@@ -136,8 +137,12 @@ class Target(NamedTuple):
 def softmax_cross_entropy(where_: str, x: Tensor, classes: Tensor, axis: int, ignored: int) -> Tensor:
     """``-log_softmax(x, axis)`` at the classes; 0 where they are `ignored`.
 
-    The caller has checked shapes, dtypes and classes.
+    The caller has checked shapes and dtypes.
+
+    Raises:
+        DimensionError: a class out of range.
     """
+    classes = wrap(checked(where_, lib.rt_contiguous(classes._h), classes.shape))
     stats = ffi.new("rt_tensor **")
     h = lib.rt_cross_entropy(x._h, axis, classes._h, ignored, stats)
     if not h:

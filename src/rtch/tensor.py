@@ -696,6 +696,35 @@ def _references_of_a_temporary() -> int:
 _TEMPORARY = _references_of_a_temporary()
 
 
+def _references_of_an_argument() -> int:
+    def write(argument: _Probe) -> int:
+        return look(argument)
+
+    def look(argument: _Probe) -> int:
+        return sys.getrefcount(argument)
+
+    named = _Probe()
+    temporary = write(_Probe())
+    return temporary if write(named) > temporary else 0
+
+
+_ARGUMENT = _references_of_an_argument()
+
+
+def refuse_lost_write(where_: str, t: Any) -> None:
+    """Raise where the caller is about to write into its argument t and that is a temporary view, which nobody holds.
+
+    Raises:
+        LayoutError: it is one.
+    """
+    if _ARGUMENT and sys.getrefcount(t) <= _ARGUMENT and isinstance(t, Tensor) and lib.rt_aliases(t._h):
+        raise _lost(where_, "give the view a name, v = x[0], and put it back, x[0] = v")
+
+
+def _lost(where_: str, instead: str) -> LayoutError:
+    return LayoutError(f"{where_}: this writes into a temporary view and would be lost; {instead}")
+
+
 def shares_storage(a: Tensor, b: Tensor) -> bool:
     """Whether two tensors look at the same memory now. A write to either ends that; neither sees the other's writes."""
     need_tensors("shares_storage", a, b)
@@ -1041,10 +1070,7 @@ class Tensor:
             LayoutError: the tensor is a temporary view that nobody could read.
         """
         if _TEMPORARY and sys.getrefcount(self) <= _TEMPORARY and lib.rt_aliases(self._h):
-            raise LayoutError(
-                "setitem: this writes into a temporary view and would be lost; "
-                "use one key, x[0, 1] = 5, or give the view a name"
-            )
+            raise _lost("setitem", "use one key, x[0, 1] = 5, or give the view a name")
         spec = basic_spec(self, key)
         if spec is None:
             F.write_at(self, key, value)

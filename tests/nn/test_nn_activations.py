@@ -134,13 +134,13 @@ TWO: list[Callable[..., rtch.Tensor]] = [
 
 @pytest.mark.parametrize("loss", TWO)
 def test_losses_refuse(loss: Any) -> None:
-    """Shapes that would broadcast, unknown reductions, integers."""
+    """Shapes that would broadcast, unknown reductions, integers as inputs."""
     with pytest.raises(BroadcastError, match=r"must have one shape; got \[1, 2\] and \[2, 1\]$"):
         loss(X, WIDE)
     with pytest.raises(ArgumentError, match=r'reduction is .*; got "?\'?average'):
         loss(X, X, reduction="average")
     with pytest.raises(DTypeError, match=r"float32 or float64 is needed; got int64$"):
-        loss(X, rtch.asarray([[1, 2]]))
+        loss(rtch.asarray([[1, 2]]), X)
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,32 @@ def test_classes(shape: tuple[int, ...], reduction: str) -> None:
         compare(given(functional.nll_loss, target_here, **rw), given(torch.nn.functional.nll_loss, there, **pw), a)
 
 
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda t: t[:, 1],
+        lambda t: t[0, ::-1],
+        lambda t: t[0, ::2],
+        lambda t: t[:, :2].T,
+        lambda t: (np if isinstance(t, np.ndarray) else rtch).broadcast_to(t[0, 0], (5,)),
+    ],
+    ids=("column", "backwards", "every second", "transposed", "broadcast"),
+)
+@pytest.mark.parametrize("dtype", ["int64", "int32"])
+def test_classes_in_any_layout(dtype: str, view: Callable[[Any], Any]) -> None:
+    """Views are targets, whatever their strides."""
+    table = RNG.integers(0, 4, (5, 6)).astype(dtype)
+    expected, target = view(table).copy(), view(rtch.asarray(table))
+    a = RNG.standard_normal((expected.shape[0], 4, *expected.shape[1:]))
+    for ours, theirs in (
+        (functional.cross_entropy, cross_entropy),
+        (functional.nll_loss, torch.nn.functional.nll_loss),
+    ):
+        for smoothing in ({}, {"label_smoothing": 0.1}) if ours is functional.cross_entropy else ({},):
+            there = torch.tensor(expected.astype("int64"))
+            compare(given(ours, target, **smoothing), given(theirs, there, **smoothing), a)
+
+
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_probabilities(shape: tuple[int, ...], reduction: str) -> None:

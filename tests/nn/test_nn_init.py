@@ -7,11 +7,13 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 import rtch
 from rtch import nn
-from rtch.errors import ArgumentError
+from rtch import tensor as core
+from rtch.errors import ArgumentError, DTypeError, LayoutError
 from rtch.nn import init
 from rtch.random import Generator
 
@@ -123,6 +125,66 @@ def test_parameters_are_filled_in_place() -> None:
     assert values == before.tolist()
 
 
+@pytest.mark.skipif(not core._ARGUMENT, reason="this interpreter does not count references to arguments")
+def test_a_write_into_a_temporary_view_is_an_error() -> None:
+    """It would be lost. The parameter is as before, however often it is tried."""
+    layer = nn.Linear(3, 2)
+    before = layer.weight.tolist(), layer.bias.tolist()
+
+    def row() -> None:
+        init.constant_(layer.weight[0], 5.0)
+
+    def part() -> None:
+        init.zeros_(tensor=layer.bias[1:])
+
+    def detached() -> None:
+        init.zeros_(layer.bias.detach())
+
+    def drawn() -> None:
+        init.xavier_uniform_(layer.weight.T)
+
+    for write in (row, part, detached, drawn):
+        for _ in range(100):  # also once the interpreter has specialised the code
+            with pytest.raises(
+                LayoutError, match=r"_: this writes into a temporary view .*; give the view a name, v = "
+            ):
+                write()
+    assert (layer.weight.tolist(), layer.bias.tolist()) == before
+
+
+@pytest.mark.skipif(not core._ARGUMENT, reason="this interpreter does not count references to arguments")
+@pytest.mark.parametrize("name", sorted(n for n in vars(init) if n.endswith("_") and n[0] != "_" and n != "constant_"))
+def test_every_initialiser_refuses_temporary_views(name: str) -> None:
+    """And none refuses one that has a name, or a temporary that is no view. See above for constant_."""
+    fill = getattr(init, name)
+    w = rtch.zeros((2, 3, 3, 3) if name == "dirac_" else (2, 3, 3))
+    with pytest.raises(LayoutError, match=f"^{name}: "):
+        fill(w[0])
+    view = w[0]
+    assert fill(view) is view
+    fill(rtch.zeros(view.shape))
+    assert not w.any().item()
+
+
+def test_writes_that_somebody_can_read_are_no_error() -> None:
+    """Names, attributes, items of containers, loops, comprehensions, generators, lambdas; also hot code."""
+    for _ in range(50):
+        layer, x = nn.Linear(3, 2), rtch.zeros((2, 3))
+        held = layer.weight.detach()  # so that every write is one into shared memory
+        init.zeros_(layer.weight)
+        init.normal_(tensor=layer.bias)
+        init.ones_(nn.Linear(3, 2).weight)
+        named, table, rows = x[0], {"x": x}, [x[0], x[1]]
+        init.ones_(named)
+        init.ones_(table["x"])
+        for row in x:
+            init.ones_(row)
+        assert [init.ones_(row).sum().item() for row in rows] == [3.0, 3.0]
+        assert [t.sum().item() for t in map(init.ones_, rows)] == [3.0, 3.0]
+        layer.apply(lambda m: (init.zeros_(m.weight), init.zeros_(m.bias)))
+        assert held.shape == (2, 3)
+
+
 @pytest.mark.parametrize("shape", [(4, 4), (3, 8), (8, 3), (5, 2, 4), (1, 6), (6, 1), (40, 30)])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_orthogonal(shape: tuple[int, ...], dtype: str) -> None:
@@ -213,11 +275,24 @@ def test_trunc_normal_fills() -> None:
         (lambda: init.dirac_(rtch.ones((3, 3))), "dirac_: a weight of 3, 4 or 5 axes"),
         (lambda: init.dirac_(rtch.ones((3, 3, 3)), 2), "dirac_: groups must divide 3 outputs; got 2"),
         (lambda: init.orthogonal_(rtch.ones((3,))), "orthogonal_: a weight of 2 axes or more"),
-        (lambda: init.uniform_(rtch.asarray([1])), "uniform_: a tensor of float32 or float64 is needed; got int64"),
-        (lambda: init.normal_([1.0]), "normal_: a tensor of float32 or float64 is needed; got list"),
         (lambda: init.trunc_normal_(rtch.ones((2,)), std=0.0), "truncated_normal: finite mean, std > 0"),
         (lambda: init.trunc_normal_(rtch.ones((2,)), a=2.0, b=1.0), "low <= high are needed"),
         (lambda: init.trunc_normal_(rtch.ones((2,)), a=50.0, b=60.0), "no number lies within 50.0 and 60.0"),
+        (lambda: init.kaiming_uniform_(rtch.ones((3, 3)), mode=[]), r"mode is 'fan_in' or 'fan_out'; got \[\]"),
+        (lambda: init.kaiming_uniform_(rtch.ones((3, 3)), nonlinearity=[]), "calculate_gain: nonlinearity is one of"),
+        (lambda: init.calculate_gain("leaky_relu", 10**400), "the slope must be a number; got 1000"),
+        (lambda: init.xavier_uniform_(rtch.ones((3, 3)), gain="a"), "xavier_uniform_: gain must be a number; got 'a'"),
+        (lambda: init.xavier_normal_(rtch.ones((3, 3)), gain=None), "xavier_normal_: gain must be a number; got None"),
+        (lambda: init.orthogonal_(rtch.ones((3, 3)), gain="a"), "orthogonal_: gain must be a number; got 'a'"),
+        (lambda: init.uniform_(rtch.ones(2), "a"), "uniform_: a must be a number; got 'a'"),
+        (lambda: init.normal_(rtch.ones(2), 0.0, True), "normal_: std must be a number; got True"),
+        (
+            lambda: init.normal_(rtch.ones(2), generator=5),
+            "normal_: generator must be a .*Generator; got int",
+        ),
+        (lambda: init.uniform_(rtch.ones(2), generator=0), "uniform_: generator must be .*; got int"),
+        (lambda: init.orthogonal_(rtch.ones((2, 2)), generator="a"), "orthogonal_: generator must be .*; got str"),
+        (lambda: init.constant_(rtch.ones(2), "a"), "numbers, lists or an array are needed; got str"),
     ],
 )
 def test_what_is_refused(call: Any, message: str) -> None:
@@ -226,7 +301,40 @@ def test_what_is_refused(call: Any, message: str) -> None:
         call()
 
 
+@pytest.mark.parametrize("name", sorted(n for n in vars(init) if n.endswith("_") and n[0] != "_"))
+def test_tensors_alone_are_filled(name: str) -> None:
+    """What is none is refused, and a dtype that has no fractions where the numbers do."""
+    others = (5.0,) if name == "constant_" else ()
+    for value in (np.ones((3, 3)), [1.0], 2.0, None):
+        with pytest.raises(DTypeError, match=f"^{name}: .*; got {type(value).__name__}"):
+            getattr(init, name)(value, *others)
+    whole = rtch.zeros((3, 3, 3) if name == "dirac_" else (3, 3), dtype="int64")
+    if name in ("constant_", "ones_", "zeros_", "eye_", "dirac_"):
+        value = {"constant_": 5, "zeros_": 0}.get(name, 1)
+        assert value == getattr(init, name)(whole, *map(int, others)).max().item()
+    else:
+        with pytest.raises(DTypeError, match=f"^{name}: a tensor of float32 or float64 is needed; got int64"):
+            getattr(init, name)(whole)
+
+
+def test_numbers_of_numpy() -> None:
+    """They do as Python's do."""
+    for make in (float, np.float32, np.float64):
+        for call in (
+            lambda f: init.uniform_(rtch.ones(3), f(0.25), f(0.5), Generator(1)),
+            lambda f: init.normal_(rtch.ones(3), f(0.25), f(0.5), Generator(1)),
+            lambda f: init.trunc_normal_(rtch.ones(3), f(0), f(1), f(-1), f(2), Generator(1)),
+            lambda f: init.xavier_normal_(rtch.ones((3, 2)), f(0.5), Generator(1)),
+            lambda f: init.kaiming_uniform_(rtch.ones((3, 2)), f(0.5), generator=Generator(1)),
+            lambda f: init.orthogonal_(rtch.ones((3, 2)), f(0.5), Generator(1)),
+        ):
+            assert call(float).tolist() == call(make).tolist()
+    assert init.dirac_(rtch.ones((4, 2, 3)), np.int64(2)).tolist() == init.dirac_(rtch.ones((4, 2, 3)), 2).tolist()
+
+
 def test_empty_weights() -> None:
     """Weights of size 0 are left as they are."""
     for function in (init.kaiming_uniform_, init.kaiming_normal_, init.orthogonal_):
         assert (0, 3) == function(rtch.zeros((0, 3))).shape
+    for function in (init.xavier_uniform_, init.xavier_normal_, init.kaiming_uniform_):
+        assert (0, 0) == function(rtch.zeros((0, 0))).shape

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""First values of parameters: PyTorch's initialisers. Each fills a tensor in place and returns it.
+"""First values of parameters: PyTorch's initialisers. Each fills a tensor in place and returns it; a view that nobody
+else holds, as in ``zeros_(w[0])``, is refused with a LayoutError, since w would not change.
 
 Random ones draw from ``generator``, or from `rtch.random.default_generator`: the same bits on every machine.
 """
@@ -11,8 +12,9 @@ from typing import Literal
 
 import rtch
 from rtch.errors import ArgumentError
-from rtch.random import Generator, default_generator
-from rtch.tensor import Tensor
+from rtch.nn.functional.arguments import need_floating, need_generator, need_integer, need_number
+from rtch.random import Generator
+from rtch.tensor import Tensor, need_tensors, refuse_lost_write
 
 _GAINS = {
     "linear": 1.0,
@@ -40,47 +42,75 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         ArgumentError: another name, or a slope that is no number.
     """
     if nonlinearity == "leaky_relu":
-        slope = 0.01 if param is None else param
-        if isinstance(slope, bool) or not isinstance(slope, (int, float)):
-            raise ArgumentError(f"calculate_gain: the slope must be a number; got {slope!r:.60}", param=param)
+        slope = 0.01 if param is None else need_number("calculate_gain", "the slope", param)
         return math.sqrt(2.0 / (1 + slope * slope))
-    if nonlinearity not in _GAINS:
+    if not isinstance(nonlinearity, str) or nonlinearity not in _GAINS:
         known = ", ".join((*_GAINS, "leaky_relu"))
         raise ArgumentError(f"calculate_gain: nonlinearity is one of {known}; got {nonlinearity!r:.60}")
     return _GAINS[nonlinearity]
 
 
-def _give(tensor: Tensor, value: Tensor | float) -> Tensor:
+def _give(where: str, tensor: Tensor, value: Tensor | float) -> Tensor:
+    need_tensors(where, tensor)
     with rtch.no_grad():
         tensor[...] = value
     return tensor
 
 
-def _floating(where: str, tensor: Tensor) -> None:
-    if not isinstance(tensor, Tensor) or not tensor.dtype.is_floating:
-        got = tensor.dtype.name if isinstance(tensor, Tensor) else type(tensor).__name__
-        raise ArgumentError(f"{where}: a tensor of float32 or float64 is needed; got {got}", tensor=tensor)
-
-
 def _fans(where: str, tensor: Tensor) -> tuple[int, int]:
     """Inputs and outputs of a weight (outputs, inputs, *kernel)."""
-    _floating(where, tensor)
+    need_floating(where, tensor)
     if tensor.ndim < 2:
-        raise ArgumentError(f"{where}: a weight of 2 axes or more is needed; got shape {list(tensor.shape)}")
+        raise ArgumentError(
+            f"{where}: a weight of 2 axes or more is needed; got shape {list(tensor.shape)}", shape=tensor.shape
+        )
     receptive = math.prod(tensor.shape[2:])
     return tensor.shape[1] * receptive, tensor.shape[0] * receptive
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Numbers in [a, b)."""
-    _floating("uniform_", tensor)
-    return _give(tensor, (generator or default_generator).uniform(tensor.shape, a, b, dtype=tensor.dtype))
+    """Numbers in [a, b).
+
+    Args:
+        tensor: float32 or float64.
+        a: the least.
+        b: the bound above.
+        generator: where the numbers come from.
+
+    Raises:
+        ArgumentError: a or b is no finite number, or b below a.
+        DTypeError: another dtype, or no tensor.
+    """
+    refuse_lost_write("uniform_", tensor)
+    return _uniform("uniform_", tensor, need_number("uniform_", "a", a), need_number("uniform_", "b", b), generator)
+
+
+def _uniform(where: str, tensor: Tensor, a: float, b: float, generator: Generator | None) -> Tensor:
+    need_floating(where, tensor)
+    return _give(where, tensor, need_generator(where, generator).uniform(tensor.shape, a, b, dtype=tensor.dtype))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Normally distributed numbers."""
-    _floating("normal_", tensor)
-    return _give(tensor, (generator or default_generator).normal(tensor.shape, mean, std, dtype=tensor.dtype))
+    """Normally distributed numbers.
+
+    Args:
+        tensor: float32 or float64.
+        mean: their mean.
+        std: their standard deviation.
+        generator: where the numbers come from.
+
+    Raises:
+        ArgumentError: mean or std is no finite number, or std below 0.
+        DTypeError: another dtype, or no tensor.
+    """
+    refuse_lost_write("normal_", tensor)
+    mean, std = need_number("normal_", "mean", mean), need_number("normal_", "std", std)
+    return _normal("normal_", tensor, mean, std, generator)
+
+
+def _normal(where: str, tensor: Tensor, mean: float, std: float, generator: Generator | None) -> Tensor:
+    need_floating(where, tensor)
+    return _give(where, tensor, need_generator(where, generator).normal(tensor.shape, mean, std, dtype=tensor.dtype))
 
 
 def trunc_normal_(
@@ -91,75 +121,158 @@ def trunc_normal_(
     b: float = 2.0,
     generator: Generator | None = None,
 ) -> Tensor:
-    """Normally distributed numbers within [a, b]; see `Generator.truncated_normal`."""
-    _floating("trunc_normal_", tensor)
-    draw = generator or default_generator
-    return _give(tensor, draw.truncated_normal(tensor.shape, mean, std, a, b, dtype=tensor.dtype))
+    """Normally distributed numbers within [a, b]; see `Generator.truncated_normal`.
+
+    Args:
+        tensor: float32 or float64.
+        mean: their mean, were they not cut.
+        std: their standard deviation, likewise.
+        a: the least.
+        b: the largest.
+        generator: where the numbers come from.
+
+    Raises:
+        ArgumentError: std is not above 0, b below a, or no number lies between.
+        DTypeError: another dtype, or no tensor.
+    """
+    where = "trunc_normal_"
+    refuse_lost_write(where, tensor)
+    need_floating(where, tensor)
+    names = {"mean": mean, "std": std, "a": a, "b": b}
+    numbers = [need_number(where, name, value) for name, value in names.items()]
+    drawn = need_generator(where, generator).truncated_normal(tensor.shape, *numbers, dtype=tensor.dtype)
+    return _give(where, tensor, drawn)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
-    """One number everywhere."""
-    return _give(tensor, val)
+    """One number everywhere.
+
+    Args:
+        tensor: any dtype.
+        val: the number.
+
+    Raises:
+        DTypeError: no tensor, or val does not fit in its dtype.
+    """
+    refuse_lost_write("constant_", tensor)
+    return _give("constant_", tensor, val)
 
 
 def ones_(tensor: Tensor) -> Tensor:
-    """1 everywhere."""
-    return _give(tensor, 1.0)
+    """1 everywhere.
+
+    Args:
+        tensor: of any dtype.
+
+    Raises:
+        DTypeError: no tensor.
+    """
+    refuse_lost_write("ones_", tensor)
+    return _give("ones_", tensor, 1)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """0 everywhere."""
-    return _give(tensor, 0.0)
+    """0 everywhere.
+
+    Args:
+        tensor: of any dtype.
+
+    Raises:
+        DTypeError: no tensor.
+    """
+    refuse_lost_write("zeros_", tensor)
+    return _give("zeros_", tensor, 0)
 
 
 def eye_(tensor: Tensor) -> Tensor:
     """The identity matrix, as far as a matrix (rows, columns) holds it.
 
+    Args:
+        tensor: the matrix, of any dtype.
+
     Raises:
         ArgumentError: not 2 axes.
+        DTypeError: no tensor.
     """
+    refuse_lost_write("eye_", tensor)
+    need_tensors("eye_", tensor)
     if tensor.ndim != 2:
-        raise ArgumentError(f"eye_: a matrix is needed; got shape {list(tensor.shape)}")
-    return _give(tensor, rtch.eye(*tensor.shape, dtype=tensor.dtype))
+        raise ArgumentError(f"eye_: a matrix is needed; got shape {list(tensor.shape)}", shape=tensor.shape)
+    return _give("eye_", tensor, rtch.eye(*tensor.shape, dtype=tensor.dtype))
 
 
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
     """A convolution's weight (outputs, inputs, *kernel) that passes as many channels on as it can, in each group.
 
+    Args:
+        tensor: the weight.
+        groups: those of the convolution.
+
     Raises:
         ArgumentError: not 3 to 5 axes, or outputs that groups do not divide.
+        DTypeError: no tensor.
     """
+    refuse_lost_write("dirac_", tensor)
+    need_tensors("dirac_", tensor)
     if tensor.ndim not in (3, 4, 5):
-        raise ArgumentError(f"dirac_: a weight of 3, 4 or 5 axes is needed; got shape {list(tensor.shape)}")
-    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1 or tensor.shape[0] % groups:
-        raise ArgumentError(f"dirac_: groups must divide {tensor.shape[0]} outputs; got {groups!r}", groups=groups)
+        raise ArgumentError(
+            f"dirac_: a weight of 3, 4 or 5 axes is needed; got shape {list(tensor.shape)}", shape=tensor.shape
+        )
+    groups = need_integer("dirac_", "groups", groups, 1)
+    if tensor.shape[0] % groups:
+        raise ArgumentError(f"dirac_: groups must divide {tensor.shape[0]} outputs; got {groups}", groups=groups)
     each = tensor.shape[0] // groups
     middle = tuple(n // 2 for n in tensor.shape[2:])
     value = rtch.zeros(tensor.shape, dtype=tensor.dtype)
     for group in range(groups):
         for i in range(min(each, tensor.shape[1])):
             value[(group * each + i, i, *middle)] = 1.0
-    return _give(tensor, value)
+    return _give("dirac_", tensor, value)
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Uniform in +-gain sqrt(6 / (inputs + outputs)) (Glorot and Bengio, 2010)."""
-    fan_in, fan_out = _fans("xavier_uniform_", tensor)
-    bound = math.sqrt(3.0) * (gain * math.sqrt(2.0 / (fan_in + fan_out)))
-    return uniform_(tensor, -bound, bound, generator)
+    """Uniform in +-gain sqrt(6 / (inputs + outputs)) (Glorot and Bengio, 2010).
+
+    Args:
+        tensor: a weight (outputs, inputs, *kernel), float32 or float64.
+        gain: a factor; see `calculate_gain`.
+        generator: where the numbers come from.
+
+    Raises:
+        ArgumentError: less than 2 axes, or gain is no number.
+        DTypeError: another dtype, or no tensor.
+    """
+    refuse_lost_write("xavier_uniform_", tensor)
+    bound = math.sqrt(3.0) * _xavier_std("xavier_uniform_", tensor, gain)
+    return _uniform("xavier_uniform_", tensor, -bound, bound, generator)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
-    """Normal with standard deviation gain sqrt(2 / (inputs + outputs)) (Glorot and Bengio, 2010)."""
-    fan_in, fan_out = _fans("xavier_normal_", tensor)
-    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / (fan_in + fan_out)), generator)
+    """Normal with standard deviation gain sqrt(2 / (inputs + outputs)) (Glorot and Bengio, 2010).
+
+    Args:
+        tensor: a weight (outputs, inputs, *kernel), float32 or float64.
+        gain: a factor; see `calculate_gain`.
+        generator: where the numbers come from.
+
+    Raises:
+        ArgumentError: less than 2 axes, or gain is no number.
+        DTypeError: another dtype, or no tensor.
+    """
+    refuse_lost_write("xavier_normal_", tensor)
+    return _normal("xavier_normal_", tensor, 0.0, _xavier_std("xavier_normal_", tensor, gain), generator)
+
+
+def _xavier_std(where: str, tensor: Tensor, gain: float) -> float:
+    # A weight without inputs and outputs gets no numbers, whatever their deviation.
+    return need_number(where, "gain", gain) * math.sqrt(2.0 / max(sum(_fans(where, tensor)), 1))
 
 
 def _kaiming_std(where: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
-    fans = dict(zip(("fan_in", "fan_out"), _fans(where, tensor), strict=True))
-    if mode not in fans:
-        raise ArgumentError(f"{where}: mode is 'fan_in' or 'fan_out'; got {mode!r}", mode=mode)
-    return calculate_gain(nonlinearity, a) / math.sqrt(fans[mode])
+    if mode not in ("fan_in", "fan_out"):
+        raise ArgumentError(f"{where}: mode is 'fan_in' or 'fan_out'; got {mode!r:.60}", mode=mode)
+    fan = _fans(where, tensor)[mode == "fan_out"]
+    return calculate_gain(nonlinearity, a) / math.sqrt(max(fan, 1))
 
 
 def kaiming_uniform_(
@@ -169,11 +282,22 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> Tensor:
-    """Uniform in +-gain sqrt(3 / inputs), or outputs (He et al., 2015); a is the slope of "leaky_relu"."""
-    if isinstance(tensor, Tensor) and 0 in tensor.shape:
-        return tensor
+    """Uniform in +-gain sqrt(3 / inputs), or outputs (He et al., 2015).
+
+    Args:
+        tensor: a weight (outputs, inputs, *kernel), float32 or float64.
+        a: the slope of "leaky_relu".
+        mode: whether inputs or outputs count.
+        nonlinearity: what `calculate_gain` knows.
+        generator: where the numbers come from.
+
+    Raises:
+        ArgumentError: less than 2 axes, a is no number, or an unknown mode or nonlinearity.
+        DTypeError: another dtype, or no tensor.
+    """
+    refuse_lost_write("kaiming_uniform_", tensor)
     bound = math.sqrt(3.0) * _kaiming_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
-    return uniform_(tensor, -bound, bound, generator)
+    return _uniform("kaiming_uniform_", tensor, -bound, bound, generator)
 
 
 def kaiming_normal_(
@@ -183,24 +307,45 @@ def kaiming_normal_(
     nonlinearity: str = "leaky_relu",
     generator: Generator | None = None,
 ) -> Tensor:
-    """Normal with standard deviation gain / sqrt(inputs), or outputs (He et al., 2015)."""
-    if isinstance(tensor, Tensor) and 0 in tensor.shape:
-        return tensor
-    return normal_(tensor, 0.0, _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity), generator)
+    """Normal with standard deviation gain / sqrt(inputs), or outputs (He et al., 2015).
+
+    Args:
+        tensor: a weight (outputs, inputs, *kernel), float32 or float64.
+        a: the slope of "leaky_relu".
+        mode: whether inputs or outputs count.
+        nonlinearity: what `calculate_gain` knows.
+        generator: where the numbers come from.
+
+    Raises:
+        ArgumentError: less than 2 axes, a is no number, or an unknown mode or nonlinearity.
+        DTypeError: another dtype, or no tensor.
+    """
+    refuse_lost_write("kaiming_normal_", tensor)
+    std = _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity)
+    return _normal("kaiming_normal_", tensor, 0.0, std, generator)
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None = None) -> Tensor:
     """gain times a random matrix (rows, the rest) with orthonormal rows or columns, whichever are fewer.
 
     Of a matrix of normal numbers by Gram and Schmidt's process, each vector twice; in float64.
+
+    Args:
+        tensor: a weight (rows, *), float32 or float64.
+        gain: the factor.
+        generator: where the numbers come from.
+
+    Raises:
+        ArgumentError: less than 2 axes, or gain is no number.
+        DTypeError: another dtype, or no tensor.
     """
-    _floating("orthogonal_", tensor)
-    if tensor.ndim < 2:
-        raise ArgumentError(f"orthogonal_: a weight of 2 axes or more is needed; got shape {list(tensor.shape)}")
+    refuse_lost_write("orthogonal_", tensor)
+    _fans("orthogonal_", tensor)
+    gain = need_number("orthogonal_", "gain", gain)
     if tensor.size == 0:
         return tensor
     rows, columns = tensor.shape[0], tensor.size // tensor.shape[0]
-    drawn = (generator or default_generator).normal((rows, columns), dtype="float64")
+    drawn = need_generator("orthogonal_", generator).normal((rows, columns), dtype="float64")
     vectors = drawn if rows <= columns else drawn.T  # its rows become orthonormal
     basis = rtch.zeros(vectors.shape, dtype="float64")
     for i in range(vectors.shape[0]):
@@ -209,4 +354,4 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: Generator | None =
             v = v - (basis[:i] @ v) @ basis[:i] if i else v
         basis[i] = v / math.sqrt((v * v).sum().item())
     value = (basis if rows <= columns else basis.T) * gain
-    return _give(tensor, value.reshape(tensor.shape).astype(tensor.dtype))
+    return _give("orthogonal_", tensor, value.reshape(tensor.shape).astype(tensor.dtype))

@@ -6,43 +6,18 @@ At a corner the gradient is PyTorch's: that of the flat side.
 
 from __future__ import annotations
 
-from typing import Any
-
 from rtch.composed import clip
-from rtch.errors import ArgumentError, BroadcastError, DTypeError
+from rtch.errors import ArgumentError, BroadcastError
 from rtch.functions import abs as absolute
 from rtch.functions import copysign, expm1, sigmoid, tanh
 from rtch.functions import gelu as gelu_exact
 from rtch.functions import gelu_tanh as gelu_by_tanh
 from rtch.functions import leaky_relu as leaky
 from rtch.functions import softplus as softplus_1
+from rtch.nn.functional.arguments import need_dtype, need_floating, need_number
 from rtch.tensor import Tensor, normalize_axis, where
 
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
-
-
-def need_floating(where_: str, *inputs: Any) -> None:
-    """Raise where an input is not a floating tensor.
-
-    Raises:
-        DTypeError: it is not.
-    """
-    for x in inputs:
-        if not isinstance(x, Tensor) or not x.dtype.is_floating or x.dtype.is_storage:
-            got = x.dtype.name if isinstance(x, Tensor) else type(x).__name__
-            raise DTypeError(f"{where_}: a tensor of float32 or float64 is needed; got {got}", op=where_)
-
-
-def need_number(where_: str, name: str, value: Any, low: float | None = None) -> float:
-    """A parameter as a float, not below `low`.
-
-    Raises:
-        ArgumentError: it is no number, or below.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or (low is not None and not value >= low):
-        least = "" if low is None else f" of {low:g} or more"
-        raise ArgumentError(f"{where_}: {name} must be a number{least}; got {value!r:.80}", argument=value)
-    return float(value)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
@@ -56,8 +31,10 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
     Raises:
         BroadcastError: the weight has neither one element nor one for each channel.
+        DTypeError: input is not floating, or the weight not of its dtype.
     """
-    need_floating("prelu", input, weight)
+    need_floating("prelu", input)
+    need_dtype("prelu", input, weight=weight)
     channels = input.shape[1] if input.ndim > 1 else 1
     if weight.ndim > 1 or weight.size not in (1, channels):
         raise BroadcastError(

@@ -11,6 +11,7 @@ from rtch.dtypes import bool_
 from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
 from rtch.functions import max as max_
 from rtch.grids import tril
+from rtch.nn.functional.arguments import need_number
 from rtch.nn.functional.dropout import check_probability, dropout
 from rtch.random import Generator
 from rtch.rowwise import softmax
@@ -46,7 +47,8 @@ def scaled_dot_product_attention(
         generator: where the mask of dropout comes from; `rtch.random.default_generator` if left out.
 
     Raises:
-        ArgumentError: attn_mask and is_causal, dropout_p that is no probability, or heads that do not divide.
+        ArgumentError: attn_mask and is_causal, dropout_p that is no probability, a scale that is no number, or heads
+            that do not divide.
         BroadcastError: shapes do not fit together.
         DimensionError: fewer than two dimensions, or three with enable_gqa.
         DTypeError: not all float32 or all float64, or a mask that is neither bool nor of the same dtype.
@@ -70,15 +72,15 @@ def scaled_dot_product_attention(
             shapes=(query.shape, key.shape, value.shape),
         )
     width = query.shape[-1]
-    factor = (1 / math.sqrt(width) if width else 1.0) if scale is None else float(scale)
+    factor = (1 / math.sqrt(width) if width else 1.0) if scale is None else need_number(name, "scale", scale)
     scores = (query * factor) @ key.mT
     mask = _mask(name, attn_mask, is_causal, query, key)
     if mask is not None:
+        shape = scores.shape
         scores = where(mask, scores, -math.inf) if mask.dtype is bool_ else scores + mask
-        if scores.shape[-2:] != (query.shape[-2], key.shape[-2]):
+        if scores.shape != shape:
             raise BroadcastError(
-                f"{name}: a mask must broadcast to {[query.shape[-2], key.shape[-2]]}; got {list(mask.shape)}",
-                shapes=(mask.shape,),
+                f"{name}: a mask must broadcast to {list(shape)}; got {list(mask.shape)}", shapes=(mask.shape, shape)
             )
     if key.shape[-2] == 0:
         return scores @ value

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from rtch.dtypes import int64
 from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
 from rtch.functions import count_nonzero, logical_and, where
-from rtch.manipulation import astype, reshape
+from rtch.manipulation import as_int64, reshape
+from rtch.nn.functional.arguments import need_dtype, need_integer, need_number
 from rtch.rowwise import log_softmax, pick, softmax_cross_entropy
 from rtch.tensor import Tensor, need_tensors
 
@@ -24,12 +24,13 @@ def nll_loss(
         reduction: "mean", which divides the sum by that of the factors (NaN where nothing counts); "sum" or "none".
 
     Raises:
-        ArgumentError: an unknown reduction.
+        ArgumentError: an unknown reduction, or an ignore_index that is no integer.
         BroadcastError: the shapes do not fit.
         DimensionError: a target that is no class, or an input without dimensions.
         DTypeError: the input is not floating, the target no integer, or the weight not of the input's dtype.
     """
     axis = _check("nll_loss", input, weight, reduction)
+    ignore_index = need_integer("nll_loss", "ignore_index", ignore_index)
     classes = _classes("nll_loss", input, target, axis)
     _check_range("nll_loss", classes, input.shape[axis], ignore_index)
     return _reduce(-pick(input, classes, axis, ignore_index), classes, weight, ignore_index, reduction)
@@ -61,7 +62,9 @@ def cross_entropy(
         DTypeError: the input is not floating, the target neither, or the weight not of the input's dtype.
     """
     axis = _check("cross_entropy", input, weight, reduction)
-    if isinstance(label_smoothing, bool) or not 0 <= label_smoothing <= 1:
+    ignore_index = need_integer("cross_entropy", "ignore_index", ignore_index)
+    label_smoothing = need_number("cross_entropy", "label_smoothing", label_smoothing)
+    if not 0 <= label_smoothing <= 1:
         raise ArgumentError(
             f"cross_entropy: label_smoothing must be in [0, 1]; got {label_smoothing!r:.80}", argument=label_smoothing
         )
@@ -128,24 +131,17 @@ def _check(where_: str, input: Tensor, weight: Tensor | None, reduction: str) ->
     if input.ndim == 0:
         raise DimensionError(f"{where_}: an input of one dimension or more is needed; got a 0-d one", ndim=0)
     axis = 0 if input.ndim == 1 else 1
-    if weight is None:
-        return axis
-    need_tensors(where_, weight)
-    if weight.shape != (input.shape[axis],):
+    need_dtype(where_, input, weight=weight)
+    if weight is not None and weight.shape != (input.shape[axis],):
         raise BroadcastError(
             f"{where_}: a weight of shape [{input.shape[axis]}] is needed; got {list(weight.shape)}",
             shapes=(input.shape, weight.shape),
-        )
-    if weight.dtype is not input.dtype:
-        raise DTypeError(
-            f"{where_}: weight must have the input's dtype {input.dtype.name}; got {weight.dtype.name}",
-            dtype=weight.dtype,
         )
     return axis
 
 
 def _classes(where_: str, input: Tensor, target: Tensor, axis: int) -> Tensor:
-    """The target in int64, its elements adjacent."""
+    """The target in int64."""
     need_tensors(where_, target)
     if target.dtype.kind not in "iu":
         raise DTypeError(
@@ -158,8 +154,7 @@ def _classes(where_: str, input: Tensor, target: Tensor, axis: int) -> Tensor:
             f"got {list(target.shape)}",
             shapes=(input.shape, target.shape),
         )
-    classes = target if target.dtype is int64 else astype(target, int64)
-    return classes if classes._h.contiguous else astype(classes, int64, copy=True)
+    return as_int64(target)
 
 
 def _check_range(where_: str, classes: Tensor, n_classes: int, ignore_index: int) -> None:

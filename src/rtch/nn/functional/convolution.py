@@ -6,8 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from rtch.convolutions import Axes, convolution, convolution_transpose
-from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
-from rtch.nn.functional.arguments import images, like, numbers, sizes_text
+from rtch.errors import ArgumentError, BroadcastError, DimensionError
+from rtch.nn.functional.arguments import MOST, images, like, need_dtype, need_integer, numbers, sizes_text
 from rtch.tensor import Tensor, need_tensors
 
 
@@ -23,6 +23,22 @@ def conv1d(
     """Cross-correlation of sequences with weights; see `conv2d`.
 
     Shapes: input (N, C, L) or (C, L), weight (O, C / groups, K), bias (O,); gives (N, O, L') or (O, L').
+
+    Args:
+        input: the sequences.
+        weight: the filters.
+        bias: added to each of the O channels.
+        stride: places between neighbouring results; a number or a tuple of one, as the two that follow.
+        padding: zeros on both sides; "valid" for none, "same" for results of the input's size, which needs a stride of
+            1 and has the odd zero, if there is one, behind.
+        dilation: places between neighbouring taps.
+        groups: parts that the channels are split in, each with filters of its own.
+
+    Raises:
+        ArgumentError: a number out of range, or weights larger than the padded input.
+        BroadcastError: channels, groups and bias do not fit together.
+        DimensionError: input or weight has another number of dimensions.
+        DTypeError: not all float32 or all float64.
     """
     return _conv("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
 
@@ -73,6 +89,22 @@ def conv_transpose1d(
     """The transpose of `conv1d` as a map of its input; see `conv_transpose2d`.
 
     Shapes: input (N, C, L) or (C, L), weight (C, O / groups, K), bias (O,); gives (N, O, L') or (O, L').
+
+    Args:
+        input: the sequences.
+        weight: the filters.
+        bias: added to each of the O channels.
+        stride: places between the results of neighbouring elements; a number or a tuple of one, as below.
+        padding: places cut off on both sides.
+        output_padding: places more at the end; less than stride or dilation.
+        groups: parts that the channels are split in, each with filters of its own.
+        dilation: places between neighbouring taps.
+
+    Raises:
+        ArgumentError: a number out of range, or nothing is left of the result.
+        BroadcastError: channels, groups and bias do not fit together.
+        DimensionError: input or weight has another number of dimensions.
+        DTypeError: not all float32 or all float64.
     """
     return _transposed("conv_transpose1d", 1, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
@@ -111,29 +143,23 @@ def conv_transpose2d(
     return _transposed("conv_transpose2d", 2, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
 
-def _check(where: str, n: int, x: Tensor, weight: Any, bias: Any, groups: Any) -> None:
-    """Weight, bias and groups beside a batch of images."""
+def _check(where: str, n: int, x: Tensor, weight: Any, bias: Any, groups: Any) -> int:
+    """The groups, once weight and bias are known to go with a batch of images."""
     need_tensors(where, weight)
     if weight.ndim != n + 2:
         raise DimensionError(
             f"{where}: weight must have {n + 2} dimensions; got shape {list(weight.shape)}", shape=weight.shape
         )
-    if bias is not None:
-        need_tensors(where, bias)
-    for name, t in (("weight", weight), ("bias", bias)):
-        if t is not None and t.dtype is not x.dtype:
-            raise DTypeError(
-                f"{where}: input and {name} must have one dtype; got {x.dtype.name} and {t.dtype.name}", dtype=t.dtype
-            )
-    if isinstance(groups, bool) or not isinstance(groups, int) or groups < 1:
-        raise ArgumentError(f"{where}: groups must be a positive integer; got {groups!r:.80}", argument=groups)
+    need_dtype(where, x, weight=weight, bias=bias)
+    parts = need_integer(where, "groups", groups, 1, MOST)
     if 0 in weight.shape[2:]:
         raise ArgumentError(f"{where}: weight must have a tap; got shape {list(weight.shape)}", shape=weight.shape)
-    if weight.shape[0] % groups:
+    if weight.shape[0] % parts:
         raise BroadcastError(
-            f"{where}: the first size of weight must be a multiple of groups={groups}; got {list(weight.shape)}",
+            f"{where}: the first size of weight must be a multiple of groups={parts}; got {list(weight.shape)}",
             shapes=(weight.shape,),
         )
+    return parts
 
 
 def _check_channels(where: str, x: Tensor, weight: Tensor, bias: Tensor | None, expected: int, outputs: int) -> None:
@@ -149,11 +175,16 @@ def _check_channels(where: str, x: Tensor, weight: Tensor, bias: Tensor | None, 
         )
 
 
+def _check_places(where: str, *places: int) -> None:
+    if max(places) > MOST:
+        raise ArgumentError(f"{where}: fewer than 2**31 places along an axis are needed; got {max(places)}")
+
+
 def _conv(
     where: str, n: int, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: Any
 ) -> Tensor:
     batch = images(where, x, n)
-    _check(where, n, batch, weight, bias, groups)
+    groups = _check(where, n, batch, weight, bias, groups)
     _check_channels(where, batch, weight, bias, weight.shape[1] * groups, weight.shape[0])
     steps, spread = numbers(where, "stride", stride, n, 1), numbers(where, "dilation", dilation, n, 1)
     sizes = batch.shape[2:]
@@ -179,6 +210,7 @@ def _conv(
             shapes=(batch.shape, weight.shape),
         )
     out = [(r - 1) // s + 1 for r, s in zip(room, steps, strict=True)]
+    _check_places(where, *out, *before)
     return like(convolution(batch, weight, bias, groups, Axes.make(out, steps, spread, before)), x)
 
 
@@ -195,7 +227,7 @@ def _transposed(
     dilation: Any,
 ) -> Tensor:
     batch = images(where, x, n)
-    _check(where, n, batch, weight, bias, groups)
+    groups = _check(where, n, batch, weight, bias, groups)
     _check_channels(where, batch, weight, bias, weight.shape[0], weight.shape[1] * groups)
     steps, spread = numbers(where, "stride", stride, n, 1), numbers(where, "dilation", dilation, n, 1)
     cut, more = numbers(where, "padding", padding, n, 0), numbers(where, "output_padding", output_padding, n, 0)
@@ -214,4 +246,5 @@ def _transposed(
             f"got padding={padding!r:.40}",
             shapes=(batch.shape, weight.shape),
         )
+    _check_places(where, *out)
     return like(convolution_transpose(batch, weight, bias, groups, Axes.make(out, steps, spread, cut)), x)

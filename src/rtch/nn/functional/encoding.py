@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import operator
-
 from rtch.dtypes import int64
 from rtch.errors import ArgumentError, DimensionError, DTypeError
 from rtch.functions import equal, max, min
 from rtch.manipulation import astype, expand_dims
+from rtch.nn.functional.arguments import need_integer
 from rtch.ranges import arange
 from rtch.tensor import Tensor, need_tensors
 
@@ -28,7 +27,8 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     need_tensors("one_hot", tensor)
     if not tensor.dtype.is_integer:
         raise DTypeError(f"one_hot: integers are needed; got {tensor.dtype.name}", dtype=tensor.dtype)
-    if not hasattr(num_classes, "__index__") or ((n := operator.index(num_classes)) < 1 and n != -1):
+    n = need_integer("one_hot", "num_classes", num_classes)
+    if n < 1 and n != -1:
         raise ArgumentError(f"one_hot: num_classes must be 1 or more, or -1; got {num_classes!r:.80}")
     if tensor.size == 0 and n == -1:
         raise ArgumentError(f"one_hot: num_classes is needed where there is no class; got shape {list(tensor.shape)}")

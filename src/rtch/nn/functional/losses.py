@@ -12,7 +12,8 @@ from rtch.errors import ArgumentError, BroadcastError
 from rtch.functions import abs as absolute
 from rtch.functions import binary_cross_entropy as cross_entropy_of_two
 from rtch.functions import exp, log, softplus
-from rtch.nn.functional.activations import need_floating, need_number
+from rtch.manipulation import astype
+from rtch.nn.functional.arguments import need_floating, need_number
 from rtch.tensor import Tensor, where
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -51,12 +52,19 @@ def _check(where_: str, reduction: str, input: Tensor, target: Tensor, **others:
             )
 
 
+def _real(target: Tensor, input: Tensor) -> Tensor:
+    """Integers and bools in the input's dtype; they are numbers as any others."""
+    if isinstance(target, Tensor) and isinstance(input, Tensor) and target.dtype.kind in "biu":
+        return astype(target, input.dtype)
+    return target
+
+
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
     """Squared error ``(input - target)**2``.
 
     Args:
-        input: any shape.
-        target: the same shape.
+        input: any shape, floating.
+        target: the same shape; integers and bools are cast to the input's dtype.
         reduction: "mean", "sum" or "none".
         weight: what each element counts, of the same shape; the mean is then over the sum of the weights.
 
@@ -65,37 +73,57 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Ten
         ArgumentError: an unknown reduction.
         DTypeError: an input that is not floating.
     """
+    target = _real(target, input)
     _check("mse_loss", reduction, input, target, weight=weight)
     squares = (input - target).square()
     return reduced(squares if weight is None else squares * weight, reduction, weight)
 
 
 def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", weight: Tensor | None = None) -> Tensor:
-    """``|input - target|``; the gradient where they are equal is 0. Arguments and errors as in `mse_loss`."""
+    """``|input - target|``; the gradient where they are equal is 0.
+
+    Args:
+        input: any shape, floating.
+        target: the same shape; integers and bools are cast to the input's dtype.
+        reduction: "mean", "sum" or "none".
+        weight: what each element counts, of the same shape; the mean is then over the sum of the weights.
+
+    Raises:
+        ArgumentError: an unknown reduction.
+        BroadcastError: the shapes differ.
+        DTypeError: an input that is not floating.
+    """
+    target = _real(target, input)
     _check("l1_loss", reduction, input, target, weight=weight)
     sizes = absolute(input - target)
     return reduced(sizes if weight is None else sizes * weight, reduction, weight)
 
 
-def _bent(input: Tensor, target: Tensor, bend: float) -> Tensor:
-    """d^2 / 2 where d = |input - target| is below the bend, else bend (d - bend / 2)."""
-    d = absolute(input - target)
-    inner = where(d < bend, d, bend)
-    return inner * (d - inner * 0.5)
+def _bent(input: Tensor, target: Tensor, bend: float, over: float) -> Tensor:
+    """d^2 / 2 where d = |input - target| is below the bend, else bend (d - bend / 2); all of it over a number."""
+    gap = input - target
+    near = clip(gap, -bend, bend)
+    return (near if over == 1 else near / over) * (gap - near * 0.5)
 
 
 def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
     """``d**2 / (2 beta)`` where d = |input - target| is below beta, else ``d - beta / 2``; `l1_loss` for beta 0.
+
+    Args:
+        input: any shape, floating.
+        target: the same shape; integers and bools are cast to the input's dtype.
+        reduction: "mean", "sum" or "none".
+        beta: where the square ends.
 
     Raises:
         ArgumentError: beta is below 0, or an unknown reduction.
         BroadcastError: the shapes differ.
         DTypeError: an input that is not floating.
     """
+    target = _real(target, input)
     _check("smooth_l1_loss", reduction, input, target)
-    if need_number("smooth_l1_loss", "beta", beta, 0.0) == 0:
-        return l1_loss(input, target, reduction)
-    return reduced(_bent(input, target, beta) / float(beta), reduction)
+    bend = need_number("smooth_l1_loss", "beta", beta, 0.0)
+    return l1_loss(input, target, reduction) if bend == 0 else reduced(_bent(input, target, bend, bend), reduction)
 
 
 def huber_loss(
@@ -103,16 +131,25 @@ def huber_loss(
 ) -> Tensor:
     """``d**2 / 2`` where d = |input - target| is below delta, else ``delta * (d - delta / 2)``.
 
+    Args:
+        input: any shape, floating.
+        target: the same shape; integers and bools are cast to the input's dtype.
+        reduction: "mean", "sum" or "none".
+        delta: where the square ends.
+        weight: a factor for each element, of the same shape; as in PyTorch the mean is over the number of elements.
+
     Raises:
         ArgumentError: delta is not above 0, or an unknown reduction.
         BroadcastError: the shapes differ.
         DTypeError: an input that is not floating.
     """
+    target = _real(target, input)
     _check("huber_loss", reduction, input, target, weight=weight)
-    if not need_number("huber_loss", "delta", delta) > 0:
+    bend = need_number("huber_loss", "delta", delta)
+    if not bend > 0:
         raise ArgumentError(f"huber_loss: delta must be above 0; got {delta!r}", argument=delta)
-    loss = _bent(input, target, delta)
-    return reduced(loss if weight is None else loss * weight, reduction, weight)
+    loss = _bent(input, target, bend, 1.0)
+    return reduced(loss if weight is None else loss * weight, reduction)
 
 
 def binary_cross_entropy(
@@ -207,13 +244,38 @@ def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: b
 
 
 def soft_margin_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """``log(1 + exp(-target * input))`` for targets -1 and 1. Errors as in `mse_loss`."""
+    """``log(1 + exp(-target * input))``.
+
+    Args:
+        input: any shape, floating.
+        target: the same shape, -1 or 1; integers are cast to the input's dtype.
+        reduction: "mean", "sum" or "none".
+
+    Raises:
+        ArgumentError: an unknown reduction.
+        BroadcastError: the shapes differ.
+        DTypeError: an input that is not floating.
+    """
+    target = _real(target, input)
     _check("soft_margin_loss", reduction, input, target)
     return reduced(softplus(-target * input), reduction)
 
 
 def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, reduction: str = "mean") -> Tensor:
-    """Input where the target is 1, ``max(0, margin - input)`` where it is -1. Errors as in `mse_loss`."""
+    """Input where the target is 1, ``max(0, margin - input)`` where it is -1.
+
+    Args:
+        input: distances, any shape, floating.
+        target: the same shape, -1 or 1; integers are cast to the input's dtype.
+        margin: the distance from which on a target of -1 costs nothing.
+        reduction: "mean", "sum" or "none".
+
+    Raises:
+        ArgumentError: an unknown reduction, or a margin that is no number.
+        BroadcastError: the shapes differ.
+        DTypeError: an input that is not floating.
+    """
+    target = _real(target, input)
     _check("hinge_embedding_loss", reduction, input, target)
     distance = clip(need_number("hinge_embedding_loss", "margin", margin) - input, min=0)
     return reduced(where(target == -1, 0, input) + where(target == 1, 0, distance), reduction)
@@ -222,7 +284,22 @@ def hinge_embedding_loss(input: Tensor, target: Tensor, margin: float = 1.0, red
 def margin_ranking_loss(
     input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0.0, reduction: str = "mean"
 ) -> Tensor:
-    """``max(0, -target * (input1 - input2) + margin)``. Errors as in `mse_loss`, for all three."""
+    """``max(0, -target * (input1 - input2) + margin)``.
+
+    Args:
+        input1: any shape, floating.
+        input2: the same shape, floating.
+        target: the same shape, 1 where input1 should be the larger one, else -1; integers are cast to the dtype of
+            input1.
+        margin: how much larger.
+        reduction: "mean", "sum" or "none".
+
+    Raises:
+        ArgumentError: an unknown reduction, or a margin that is no number.
+        BroadcastError: the shapes differ.
+        DTypeError: an input that is not floating.
+    """
+    target = _real(target, input1)
     _check("margin_ranking_loss", reduction, input1, target, input2=input2)
     lead = -target * (input1 - input2) + need_number("margin_ranking_loss", "margin", margin)
     return reduced(clip(lead, min=0), reduction)

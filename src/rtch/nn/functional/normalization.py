@@ -8,15 +8,17 @@ the input's dtype and the order of docs/numerics.md.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 
 from rtch.autograd import no_grad
 from rtch.dtype_functions import finfo
-from rtch.errors import ArgumentError, BroadcastError, DimensionError, DTypeError
+from rtch.errors import ArgumentError, BroadcastError, DimensionError
 from rtch.functions import sqrt
-from rtch.manipulation import astype, reshape
+from rtch.manipulation import reshape
+from rtch.nn.functional.arguments import need_dtype, need_floating, need_integer, need_number
 from rtch.rowwise import standardize
-from rtch.tensor import Tensor, need_tensors
+from rtch.tensor import Tensor, refuse_lost_write
 
 
 def batch_norm(
@@ -45,13 +47,19 @@ def batch_norm(
         eps: added to the variance.
 
     Raises:
-        ArgumentError: one value per channel in training, or no running statistics otherwise.
+        ArgumentError: one value per channel in training, no running statistics otherwise, or momentum or eps out of
+            range.
         BroadcastError: the shapes do not fit.
         DimensionError: the input has less than two dimensions.
         DTypeError: the input is not float32 or float64, or a parameter not of its dtype.
+        LayoutError: a running one that would move is a temporary view.
     """
+    if training:
+        refuse_lost_write("batch_norm", running_mean)
+        refuse_lost_write("batch_norm", running_var)
+    momentum, eps = need_number("batch_norm", "momentum", momentum), need_number("batch_norm", "eps", eps, 0.0)
     channels = _channels("batch_norm", input)
-    _check_sizes("batch_norm", channels, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
+    _check_sizes("batch_norm", input, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
     factor, summand = (None if t is None else _by_channel(t, input.ndim - 2) for t in (weight, bias))
     if not training:
         return _with_running("batch_norm", input, running_mean, running_var, factor, summand, eps)
@@ -92,15 +100,19 @@ def instance_norm(
         eps: added to the variance.
 
     Raises:
-        ArgumentError: one value per channel, or no running statistics where they are asked for.
+        ArgumentError: one value per channel, no running statistics where they are asked for, or momentum or eps out
+            of range.
         BroadcastError: the shapes do not fit.
         DimensionError: the input has less than three dimensions, or two with running statistics.
         DTypeError: the input is not float32 or float64, or a parameter not of its dtype.
+        LayoutError: a running one that would move is a temporary view.
     """
-    channels = _channels("instance_norm", input)
-    _check_sizes(
-        "instance_norm", channels, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var
-    )
+    if use_input_stats:
+        refuse_lost_write("instance_norm", running_mean)
+        refuse_lost_write("instance_norm", running_var)
+    momentum, eps = need_number("instance_norm", "momentum", momentum), need_number("instance_norm", "eps", eps, 0.0)
+    _channels("instance_norm", input)
+    _check_sizes("instance_norm", input, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
     factor, summand = (None if t is None else _by_channel(t, input.ndim - 2) for t in (weight, bias))
     if not use_input_stats:
         return _with_running("instance_norm", input, running_mean, running_var, factor, summand, eps)
@@ -139,11 +151,12 @@ def layer_norm(
         eps: added to the variance.
 
     Raises:
+        ArgumentError: eps is below 0 or no number, or normalized_shape no sequence of integers.
         BroadcastError: the shapes do not fit.
         DTypeError: the input is not float32 or float64, or a parameter not of its dtype.
     """
     axes = _trailing("layer_norm", input, normalized_shape, weight=weight, bias=bias)
-    return standardize("layer_norm", input, weight, bias, axes, eps)[0]
+    return standardize("layer_norm", input, weight, bias, axes, need_number("layer_norm", "eps", eps, 0.0))[0]
 
 
 def rms_norm(
@@ -158,11 +171,12 @@ def rms_norm(
         eps: added to the mean of squares; that of the input's dtype if left out.
 
     Raises:
+        ArgumentError: eps is below 0 or no number, or normalized_shape no sequence of integers.
         BroadcastError: the shapes do not fit.
         DTypeError: the input is not float32 or float64, or the weight not of its dtype.
     """
     axes = _trailing("rms_norm", input, normalized_shape, weight=weight)
-    eps = finfo(input.dtype).eps if eps is None else eps
+    eps = finfo(input.dtype).eps if eps is None else need_number("rms_norm", "eps", eps, 0.0)
     return standardize("rms_norm", input, weight, None, axes, eps, centered=False)[0]
 
 
@@ -179,14 +193,16 @@ def group_norm(
         eps: added to the variance.
 
     Raises:
-        ArgumentError: C is no multiple of num_groups, or one value is all there is.
+        ArgumentError: C is no multiple of num_groups, one value is all there is, or eps is out of range.
         BroadcastError: the shapes do not fit.
         DimensionError: the input has less than two dimensions.
         DTypeError: the input is not float32 or float64, or a parameter not of its dtype.
     """
+    eps = need_number("group_norm", "eps", eps, 0.0)
     channels = _channels("group_norm", input)
-    _check_sizes("group_norm", channels, weight=weight, bias=bias)
-    if isinstance(num_groups, bool) or not isinstance(num_groups, int) or num_groups < 1 or channels % num_groups:
+    _check_sizes("group_norm", input, weight=weight, bias=bias)
+    num_groups = need_integer("group_norm", "num_groups", num_groups, 1, max(channels, 1))
+    if channels % num_groups:
         raise ArgumentError(
             f"group_norm: num_groups must divide the {channels} channels; got {num_groups!r:.80}", argument=num_groups
         )
@@ -203,8 +219,7 @@ def group_norm(
 
 
 def _channels(where_: str, input: Tensor) -> int:
-    need_tensors(where_, input)
-    _check_floating(where_, input)
+    need_floating(where_, input)
     if input.ndim < 2:
         raise DimensionError(
             f"{where_}: two dimensions or more are needed; got shape {list(input.shape)}", ndim=input.ndim
@@ -212,19 +227,18 @@ def _channels(where_: str, input: Tensor) -> int:
     return input.shape[1]
 
 
-def _check_floating(where_: str, input: Tensor) -> None:
-    if not input.dtype.is_floating:
-        raise DTypeError(f"{where_}: float32 or float64 is needed; got {input.dtype.name}", dtype=input.dtype)
+def _check_sizes(where_: str, input: Tensor, **tensors: Tensor | None) -> None:
+    """One number for each channel, of the input's dtype."""
+    _check_shapes(where_, input, input.shape[1:2], tensors)
 
 
-def _check_sizes(where_: str, channels: int, **tensors: Tensor | None) -> None:
+def _check_shapes(where_: str, input: Tensor, shape: tuple[int, ...], tensors: dict[str, Tensor | None]) -> None:
+    need_dtype(where_, input, **tensors)
     for name, t in tensors.items():
-        if t is not None:
-            need_tensors(where_, t)
-            if t.shape != (channels,):
-                raise BroadcastError(
-                    f"{where_}: {name} must have shape [{channels}]; got {list(t.shape)}", shapes=((channels,), t.shape)
-                )
+        if t is not None and t.shape != shape:
+            raise BroadcastError(
+                f"{where_}: {name} must have shape {list(shape)}; got {list(t.shape)}", shapes=(shape, t.shape)
+            )
 
 
 def _by_channel(t: Tensor, n_behind: int) -> Tensor:
@@ -252,25 +266,24 @@ def _with_running(
 def _move(running: Tensor | None, towards: Tensor, momentum: float) -> None:
     """Write running (1 - momentum) + towards momentum."""
     if running is not None:
-        running[...] = astype(running * (1 - momentum) + towards * momentum, running.dtype)
+        running[...] = running * (1 - momentum) + towards * momentum
 
 
 def _trailing(where_: str, input: Tensor, normalized_shape: Sequence[int], **tensors: Tensor | None) -> int:
     """The axes of normalized_shape."""
-    need_tensors(where_, input)
-    _check_floating(where_, input)
-    shape = tuple(normalized_shape)
+    need_floating(where_, input)
+    try:
+        shape = tuple(operator.index(size) for size in normalized_shape)
+    except TypeError as error:
+        raise ArgumentError(
+            f"{where_}: normalized_shape must be a sequence of integers; got {normalized_shape!r:.80}",
+            argument=normalized_shape,
+        ) from error
     n = len(shape)
     if n < 1 or n > input.ndim or input.shape[input.ndim - n :] != shape:
         raise BroadcastError(
             f"{where_}: an input of shape [*, {', '.join(map(str, shape))}] is needed; got {list(input.shape)}",
             shapes=(input.shape, shape),
         )
-    for name, t in tensors.items():
-        if t is not None:
-            need_tensors(where_, t)
-            if t.shape != shape:
-                raise BroadcastError(
-                    f"{where_}: {name} must have shape {list(shape)}; got {list(t.shape)}", shapes=(shape, t.shape)
-                )
+    _check_shapes(where_, input, shape, tensors)
     return (1 << input.ndim) - (1 << (input.ndim - n))

@@ -6,9 +6,12 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from rtch.creation import asarray, full
+from rtch.composed import clip
+from rtch.creation import full
 from rtch.errors import ArgumentError, DimensionError
+from rtch.functions import abs as absolute
 from rtch.manipulation import take
+from rtch.ranges import arange
 from rtch.tensor import Tensor, need_tensors
 
 
@@ -24,8 +27,9 @@ def pad(input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: floa
         value: of the mode "constant"; 0 if left out.
 
     Raises:
-        ArgumentError: an odd number of numbers, an unknown mode, a value where none belongs, a mirror or circle that is
-            larger than the axis, or an axis left without places.
+        AllocationError: memory for the result could not be had.
+        ArgumentError: an odd number of numbers, one of 2**48 or more, an unknown mode, a value where none belongs, a
+            mirror or circle that is larger than the axis, or an axis left without places.
         DimensionError: more axes than the input has, or a number of dimensions that the mode does not take.
     """
     need_tensors("pad", input)
@@ -33,8 +37,8 @@ def pad(input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: floa
         numbers = [operator.index(number) for number in pad]
     except TypeError:
         numbers = [0]
-    if len(numbers) % 2:
-        raise ArgumentError(f"pad: an even number of integers is needed; got {pad!r:.80}", argument=pad)
+    if len(numbers) % 2 or any(abs(number) >= 2**48 for number in numbers):
+        raise ArgumentError(f"pad: an even number of integers within 2**48 is needed; got {pad!r:.80}", argument=pad)
     n = len(numbers) // 2
     if n > input.ndim:
         raise DimensionError(
@@ -101,11 +105,11 @@ def _around(x: Tensor, axis: int, before: int, after: int, mode: str) -> Tensor:
         )
     if before == after == 0:
         return x
-    places = range(-before, size + after)
+    places = arange(-before, size + after)
     if mode == "reflect":
-        index = [abs(i) if i < size else 2 * (size - 1) - i for i in places]
+        index = (size - 1) - absolute((size - 1) - absolute(places))
     elif mode == "replicate":
-        index = [min(max(i, 0), size - 1) for i in places]
+        index = clip(places, 0, size - 1)
     else:
-        index = [i % size for i in places]
-    return take(x, asarray(index), axis=axis)
+        index = places % size
+    return take(x, index, axis=axis)

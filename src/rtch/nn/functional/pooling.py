@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 from rtch.errors import ArgumentError
-from rtch.nn.functional.arguments import images, like, numbers, sizes_text
+from rtch.nn.functional.arguments import images, like, need_integer, numbers, sizes_text
 from rtch.pooling import Windows, average_pool, max_pool_index, pool_gather
 from rtch.tensor import Tensor
+
+LARGEST = 2**16
+"""What adaptive pooling may enlarge an axis to; it writes a list of the windows."""
 
 
 def max_pool1d(
@@ -21,7 +23,22 @@ def max_pool1d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """The largest element of windows of sequences (N, C, L) or (C, L); see `max_pool2d`."""
+    """The largest element of windows of sequences (N, C, L) or (C, L); see `max_pool2d`.
+
+    Args:
+        input: the sequences.
+        kernel_size: elements of a window; a number or a tuple of one, as below.
+        stride: places between windows; kernel_size if left out.
+        padding: places on both sides that no element of a window is taken from; at most half a window.
+        dilation: places between neighbouring elements of a window.
+        ceil_mode: also a last window that is not all inside, if it begins in the input or the padding before it.
+        return_indices: give (values, places).
+
+    Raises:
+        ArgumentError: a number out of range, or no window fits.
+        DimensionError: input has another number of dimensions.
+        DTypeError: neither float32 nor float64.
+    """
     return _max_pool("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
@@ -63,7 +80,21 @@ def avg_pool1d(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Tensor:
-    """The mean of windows of sequences (N, C, L) or (C, L); see `avg_pool2d`."""
+    """The mean of windows of sequences (N, C, L) or (C, L); see `avg_pool2d`.
+
+    Args:
+        input: the sequences.
+        kernel_size: elements of a window; a number or a tuple of one, as below.
+        stride: places between windows; kernel_size if left out.
+        padding: zeros on both sides; at most half a window.
+        ceil_mode: also a last window that is not all inside, if it begins in the input or the padding before it.
+        count_include_pad: whether the zeros count towards the divisor.
+
+    Raises:
+        ArgumentError: a number out of range, or no window fits.
+        DimensionError: input has another number of dimensions.
+        DTypeError: neither float32 nor float64.
+    """
     return _avg_pool("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
@@ -98,7 +129,17 @@ def avg_pool2d(
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: int | tuple[int, ...]) -> Tensor:
-    """Means of windows of sequences (N, C, L) or (C, L) that give output_size results; see `adaptive_avg_pool2d`."""
+    """Means of windows of sequences (N, C, L) or (C, L) that give output_size results; see `adaptive_avg_pool2d`.
+
+    Args:
+        input: the sequences.
+        output_size: how many; a number or a tuple of one.
+
+    Raises:
+        ArgumentError: a size that is no integer, below 0, or above the input's and 2**16; or an empty sequence.
+        DimensionError: input has another number of dimensions.
+        DTypeError: neither float32 nor float64.
+    """
     return _adaptive("adaptive_avg_pool1d", 1, input, output_size)
 
 
@@ -111,7 +152,7 @@ def adaptive_avg_pool2d(input: Tensor, output_size: int | tuple[int | None, ...]
         output_size: results along each axis; None for the input's size.
 
     Raises:
-        ArgumentError: a size that is no integer or below 0, or an empty image.
+        ArgumentError: a size that is no integer, below 0, or above the input's and 2**16; or an empty image.
         DimensionError: input has another number of dimensions.
         DTypeError: neither float32 nor float64.
     """
@@ -190,11 +231,9 @@ def _avg_pool(
 ) -> Tensor:
     batch = images(where, x, n)
     window, steps, around = _window_numbers(where, n, kernel_size, stride, padding)
-    if divisor_override is not None and (not isinstance(divisor_override, int) or divisor_override == 0):
-        raise ArgumentError(
-            f"{where}: divisor_override must be an integer other than 0; got {divisor_override!r:.80}",
-            argument=divisor_override,
-        )
+    divisor = 0 if divisor_override is None else need_integer(where, "divisor_override", divisor_override)
+    if divisor_override is not None and divisor == 0:
+        raise ArgumentError(f"{where}: divisor_override must not be 0; got 0", argument=divisor_override)
     counts = _results(where, batch.shape[2:], window, steps, around, (1,) * n, ceil_mode)
     axes = []
     for size, count, k, s, p in zip(batch.shape[2:], counts, window, steps, around, strict=True):
@@ -204,22 +243,20 @@ def _avg_pool(
             inside = max(begin, 0), min(end, size)
             axis.append((*inside, end - begin if count_include_pad else inside[1] - inside[0]))
         axes.append(axis)
-    return like(average_pool(batch, Windows.make(axes, float(divisor_override or 0))), x)
+    return like(average_pool(batch, Windows.make(axes, float(divisor))), x)
 
 
 def _adaptive(where: str, n: int, x: Any, output_size: Any) -> Tensor:
     batch = images(where, x, n)
     given = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * n
-    try:
-        wanted = [size if k is None else operator.index(k) for k, size in zip(given, batch.shape[2:], strict=True)]
-    except (TypeError, ValueError):
-        wanted = [-1]
-    if min(wanted) < 0:
+    if len(given) != n:
         raise ArgumentError(
-            f"{where}: output_size must be an integer of at least 0{f', or {n} of them' if n > 1 else ''}; "
-            f"got {output_size!r:.80}",
-            argument=output_size,
+            f"{where}: output_size must be one integer or {n} of them; got {output_size!r:.80}", argument=output_size
         )
+    wanted = [
+        size if k is None else need_integer(where, "output_size", k, 0, max(size, LARGEST))
+        for k, size in zip(given, batch.shape[2:], strict=True)
+    ]
     if 0 in batch.shape[2:]:
         raise ArgumentError(f"{where}: images must have a place; got shape {list(x.shape)}", shape=x.shape)
     axes = []

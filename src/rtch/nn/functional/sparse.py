@@ -10,6 +10,7 @@ from rtch.errors import ArgumentError, DimensionError, DTypeError
 from rtch.functions import max as max_
 from rtch.functions import min as min_
 from rtch.manipulation import as_int64
+from rtch.nn.functional.arguments import need_integer
 from rtch.tensor import Tensor, need_tensors
 
 
@@ -71,8 +72,4 @@ def normalize_padding(where: str, padding_idx: Any, n: int) -> int:
     Raises:
         ArgumentError: there is no such row.
     """
-    if isinstance(padding_idx, bool) or not isinstance(padding_idx, int) or not -n <= padding_idx < n:
-        raise ArgumentError(
-            f"{where}: padding_idx must be in [{-n}, {n}); got {padding_idx!r:.80}", argument=padding_idx
-        )
-    return padding_idx % n
+    return need_integer(where, "padding_idx", padding_idx, -n, n - 1) % n
