@@ -44,11 +44,11 @@ def batch_norm(
         bias: (C,), or None.
         training: where mean and variance come from.
         momentum: how far the running ones move.
-        eps: added to the variance.
+        eps: added to the variance, 0 or more.
 
     Raises:
-        ArgumentError: one value per channel in training, no running statistics otherwise, or momentum or eps out of
-            range.
+        ArgumentError: one value per channel in training, no running statistics otherwise, momentum no number, or eps
+            out of range.
         BroadcastError: the shapes do not fit.
         DimensionError: the input has less than two dimensions.
         DTypeError: the input is not float32 or float64, or a parameter not of its dtype.
@@ -100,8 +100,8 @@ def instance_norm(
         eps: added to the variance.
 
     Raises:
-        ArgumentError: one value per channel, no running statistics where they are asked for, or momentum or eps out
-            of range.
+        ArgumentError: one value per channel, no running statistics where they are asked for, or momentum or eps that
+            is no number.
         BroadcastError: the shapes do not fit.
         DimensionError: the input has less than three dimensions, or two with running statistics.
         DTypeError: the input is not float32 or float64, or a parameter not of its dtype.
@@ -110,7 +110,7 @@ def instance_norm(
     if use_input_stats:
         refuse_lost_write("instance_norm", running_mean)
         refuse_lost_write("instance_norm", running_var)
-    momentum, eps = need_number("instance_norm", "momentum", momentum), need_number("instance_norm", "eps", eps, 0.0)
+    momentum, eps = need_number("instance_norm", "momentum", momentum), need_number("instance_norm", "eps", eps)
     _channels("instance_norm", input)
     _check_sizes("instance_norm", input, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
     factor, summand = (None if t is None else _by_channel(t, input.ndim - 2) for t in (weight, bias))
@@ -151,12 +151,12 @@ def layer_norm(
         eps: added to the variance.
 
     Raises:
-        ArgumentError: eps is below 0 or no number, or normalized_shape no sequence of integers.
+        ArgumentError: eps is no number, or normalized_shape no sequence of integers.
         BroadcastError: the shapes do not fit.
         DTypeError: the input is not float32 or float64, or a parameter not of its dtype.
     """
     axes = _trailing("layer_norm", input, normalized_shape, weight=weight, bias=bias)
-    return standardize("layer_norm", input, weight, bias, axes, need_number("layer_norm", "eps", eps, 0.0))[0]
+    return standardize("layer_norm", input, weight, bias, axes, need_number("layer_norm", "eps", eps))[0]
 
 
 def rms_norm(
@@ -171,12 +171,12 @@ def rms_norm(
         eps: added to the mean of squares; that of the input's dtype if left out.
 
     Raises:
-        ArgumentError: eps is below 0 or no number, or normalized_shape no sequence of integers.
+        ArgumentError: eps is no number, or normalized_shape no sequence of integers.
         BroadcastError: the shapes do not fit.
         DTypeError: the input is not float32 or float64, or the weight not of its dtype.
     """
     axes = _trailing("rms_norm", input, normalized_shape, weight=weight)
-    eps = finfo(input.dtype).eps if eps is None else need_number("rms_norm", "eps", eps, 0.0)
+    eps = finfo(input.dtype).eps if eps is None else need_number("rms_norm", "eps", eps)
     return standardize("rms_norm", input, weight, None, axes, eps, centered=False)[0]
 
 
@@ -193,12 +193,12 @@ def group_norm(
         eps: added to the variance.
 
     Raises:
-        ArgumentError: C is no multiple of num_groups, one value is all there is, or eps is out of range.
+        ArgumentError: C is no multiple of num_groups, one value is all there is, or eps is no number.
         BroadcastError: the shapes do not fit.
         DimensionError: the input has less than two dimensions.
         DTypeError: the input is not float32 or float64, or a parameter not of its dtype.
     """
-    eps = need_number("group_norm", "eps", eps, 0.0)
+    eps = need_number("group_norm", "eps", eps)
     channels = _channels("group_norm", input)
     _check_sizes("group_norm", input, weight=weight, bias=bias)
     num_groups = need_integer("group_norm", "num_groups", num_groups, 1, max(channels, 1))
