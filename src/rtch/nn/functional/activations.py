@@ -6,17 +6,24 @@ At a corner the gradient is PyTorch's: that of the flat side.
 
 from __future__ import annotations
 
-from rtch.composed import clip
+from rtch._c import failure, lib
 from rtch.errors import ArgumentError, BroadcastError
 from rtch.functions import abs as absolute
-from rtch.functions import copysign, expm1, sigmoid, tanh
+from rtch.functions import expm1, sigmoid, tanh
 from rtch.functions import gelu as gelu_exact
 from rtch.functions import gelu_tanh as gelu_by_tanh
+from rtch.functions import hardshrink as shrink_hard
+from rtch.functions import hardsigmoid as sigmoid_hard
+from rtch.functions import hardswish as swish_hard
 from rtch.functions import leaky_relu as leaky
 from rtch.functions import softplus as softplus_1
+from rtch.functions import softshrink as shrink_soft
 from rtch.nn.functional.arguments import need_dtype, need_floating, need_number
-from rtch.tensor import Tensor, normalize_axis, where
+from rtch.ops.row import F
+from rtch.ops.table import BY_NAME
+from rtch.tensor import Tensor, normalize_axis, structure, where
 
+_HARDTANH, _HARDTANH_GRAD, _THRESHOLD = BY_NAME["hardtanh"], BY_NAME["hardtanh_grad"], BY_NAME["threshold"]
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
@@ -54,13 +61,27 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tens
     """
     need_floating("hardtanh", input)
     low, high = need_number("hardtanh", "min_val", min_val), need_number("hardtanh", "max_val", max_val)
-    if low > high:
+    if not low <= high:
         raise ArgumentError(f"hardtanh: min_val must not be above max_val; got {low:g} and {high:g}", argument=min_val)
     return _cut(input, low, high)
 
 
 def _cut(input: Tensor, low: float, high: float) -> Tensor:
-    return where((input <= low) | (input >= high), clip(input.detach(), low, high), input)
+    h = lib.rt_hardtanh(input._h, low, high)
+    if not h:
+        raise failure("hardtanh", input)
+    return structure(_HARDTANH, h, (input,), {"low": low, "high": high})
+
+
+def hardtanh_grad(g: Tensor, y: Tensor, low: float, high: float) -> Tensor:
+    """g where y lies between low and high, else 0; NaN is no bound."""
+    h = lib.rt_hardtanh_grad(g._h, y._h, low, high)
+    if not h:
+        raise failure("hardtanh_grad", g, y)
+    return structure(_HARDTANH_GRAD, h, (g, y), {"low": low, "high": high})
+
+
+F.hardtanh_grad = hardtanh_grad
 
 
 def relu6(input: Tensor) -> Tensor:
@@ -72,13 +93,13 @@ def relu6(input: Tensor) -> Tensor:
 def hardsigmoid(input: Tensor) -> Tensor:
     """``relu6(x + 3) / 6``."""
     need_floating("hardsigmoid", input)
-    return (_cut(input, -3.0, 3.0) + 3) / 6
+    return sigmoid_hard(input)
 
 
 def hardswish(input: Tensor) -> Tensor:
     """``x * relu6(x + 3) / 6``."""
     need_floating("hardswish", input)
-    return input * (_cut(input, -3.0, 3.0) + 3) / 6
+    return swish_hard(input)
 
 
 def _elu(input: Tensor, scale: float, below: float, inner: float) -> Tensor:
@@ -165,15 +186,18 @@ def tanhshrink(input: Tensor) -> Tensor:
 def threshold(input: Tensor, threshold: float, value: float) -> Tensor:
     """Input where it is above the threshold, else the value."""
     need_floating("threshold", input)
-    low = input <= need_number("threshold", "threshold", threshold)
-    return where(low, need_number("threshold", "value", value), input)
+    at, low = need_number("threshold", "threshold", threshold), need_number("threshold", "value", value)
+    h = lib.rt_threshold(input._h, at, low)
+    if not h:
+        raise failure("threshold", input)
+    return structure(_THRESHOLD, h, (input,), {"threshold": at})
 
 
 def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
     """0 where the input lies in [-lambd, lambd], else the input."""
     need_floating("hardshrink", input)
     bound = need_number("hardshrink", "lambd", lambd)
-    return where((input >= -bound) & (input <= bound), 0, input)
+    return shrink_hard(input, bound) if bound >= 0 else where(False, 0, input)  # which the result would not tell from 0
 
 
 def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
@@ -183,9 +207,7 @@ def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
         ArgumentError: lambd is below 0.
     """
     need_floating("softshrink", input)
-    bound = need_number("softshrink", "lambd", lambd, 0.0)
-    moved = input - copysign(bound, input.detach())
-    return where((input >= -bound) & (input <= bound), 0, moved)
+    return shrink_soft(input, need_number("softshrink", "lambd", lambd, 0.0))
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
