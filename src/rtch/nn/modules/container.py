@@ -120,6 +120,9 @@ class Sequential(_Numbered):
 
     Args:
         modules: the modules, or one mapping of names to them.
+
+    Raises:
+        ArgumentError: something else than a module, or a name that can't be one.
     """
 
     def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
@@ -159,6 +162,9 @@ class ModuleList(_Numbered):
 
     Args:
         modules: what it starts with.
+
+    Raises:
+        ArgumentError: something else than a sequence of modules.
     """
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
@@ -173,6 +179,9 @@ class ModuleDict(Module):
 
     Args:
         modules: what it starts with.
+
+    Raises:
+        ArgumentError: something else than modules by name, or a name that can't be one.
     """
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:

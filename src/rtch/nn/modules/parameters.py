@@ -17,6 +17,9 @@ class ParameterList(Module):
 
     Args:
         values: what it starts with.
+
+    Raises:
+        ArgumentError: something else than a sequence of tensors.
     """
 
     def __init__(self, values: Iterable[Tensor] | None = None) -> None:
@@ -84,6 +87,9 @@ class ParameterDict(Module):
 
     Args:
         parameters: what it starts with.
+
+    Raises:
+        ArgumentError: something else than tensors by name, or a name that can't be one.
     """
 
     def __init__(self, parameters: Mapping[str, Tensor] | None = None) -> None:
