@@ -198,9 +198,12 @@ def _activation(name: str, **options: Any) -> None:
     CASES[f"{title} and its gradient 1024 x 1024"] = make
 
 
-for _name in ("relu", "leaky_relu", "silu", "sigmoid", "gelu", "elu", "softplus", "mish", "hardswish", "dropout"):
+for _name in ("relu", "leaky_relu", "silu", "sigmoid", "gelu", "elu", "softplus", "mish", "dropout"):
+    _activation(_name)
+for _name in ("hardsigmoid", "hardswish", "hardtanh", "hardshrink", "softshrink"):
     _activation(_name)
 _activation("gelu", approximate="tanh")
+_activation("threshold", threshold=0.1, value=20.0)
 
 
 @case("x * y recorded, 8 floats")

@@ -130,6 +130,9 @@ rt_tensor *rt_binary_scalar(int op, const rt_tensor *a, int scalar_kind, double 
 rt_tensor *rt_where(const rt_tensor *cond, const rt_tensor *a, const rt_tensor *b);
 rt_tensor *rt_lerp(const rt_tensor *a, const rt_tensor *b, const rt_tensor *w);
 rt_tensor *rt_nan_to_num(const rt_tensor *a, double nan, double high, double low);
+rt_tensor *rt_hardtanh(const rt_tensor *x, double low, double high);
+rt_tensor *rt_hardtanh_grad(const rt_tensor *g, const rt_tensor *y, double low, double high);
+rt_tensor *rt_threshold(const rt_tensor *x, double threshold, double value);
 rt_tensor *rt_reduce(int op, const rt_tensor *a, uint64_t axes, int keepdims);
 /* var and std: squared deviations from the mean, divided by their number less correction; NaN if that is not > 0. */
 rt_tensor *rt_variance(int op, const rt_tensor *a, uint64_t axes, int keepdims, double correction);

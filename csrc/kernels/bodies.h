@@ -65,6 +65,11 @@
 #define BODY_gelu(a) V_NAME(v_gelu)(a)
 #define BODY_gelu_tanh(a) V_NAME(v_gelu_tanh)(a)
 #define BODY_silu(a) V_NAME(v_silu)(a)
+#define BODY_hardsigmoid(a) \
+    V_SELECT((a) <= V_SPLAT(-3), V_SPLAT(0), V_SELECT((a) >= V_SPLAT(3), V_SPLAT(1), ((a) + V_SPLAT(3)) / V_SPLAT(6)))
+#define BODY_hardswish(a)                                                                                        \
+    ((a) * V_SELECT((a) <= V_SPLAT(-3), V_SPLAT(0), V_SELECT((a) >= V_SPLAT(3), V_SPLAT(6), (a) + V_SPLAT(3))) / \
+     V_SPLAT(6))
 #define BODY_bitwise_invert(a) V_INVERT(a)
 #define BODY_logical_not(a) ((a) ^ 1)
 
@@ -99,6 +104,13 @@
 #define BODY_gelu_grad(a, b) V_NAME(v_gelu_grad)(a, b)
 #define BODY_gelu_tanh_grad(a, b) V_NAME(v_gelu_tanh_grad)(a, b)
 #define BODY_silu_grad(a, b) V_NAME(v_silu_grad)(a, b)
+#define BODY_hardshrink(a, b) V_SELECT(((a) >= -(b)) & ((a) <= (b)), V_SPLAT(0), a)
+#define BODY_softshrink(a, b) \
+    V_SELECT(((a) >= -(b)) & ((a) <= (b)), V_SPLAT(0), V_SELECT((a) < V_SPLAT(0), (a) + (b), (a) - (b)))
+#define BODY_shrink_grad(a, b) V_SELECT((b) == V_SPLAT(0), V_SPLAT(0), a)
+#define BODY_hardsigmoid_grad(a, b) V_SELECT(((b) <= V_SPLAT(-3)) | ((b) >= V_SPLAT(3)), V_SPLAT(0), (a) / V_SPLAT(6))
+#define BODY_hardswish_grad(a, b) \
+    V_SELECT((b) <= V_SPLAT(-3), V_SPLAT(0), V_SELECT((b) >= V_SPLAT(3), a, (a) * (((b) + V_SPLAT(1.5)) / V_SPLAT(3))))
 #define BODY_bitwise_and(a, b) ((a) & (b))
 #define BODY_bitwise_or(a, b) ((a) | (b))
 #define BODY_bitwise_xor(a, b) ((a) ^ (b))

@@ -400,20 +400,29 @@ static int digest_topk(uint64_t *h, int dtype) {
     return ok;
 }
 
-/* Weights on both sides of 1/2, and special values to blend and to replace. */
+/* Weights on both sides of 1/2, and special values to blend, to cut and to replace. */
 static int digest_blend(uint64_t *h, int op, int dtype) {
     if (!rt_k.nan_to_num[dtype]) return 1;
     const int64_t column[8] = {0, 0, 1, 61, 0, 5, 1, 1};
     rt_tensor *x = input(dtype, 61, 131, 14), *y = input(dtype, 61, 131, 15), *w = normal(dtype, 61, 131, 16, 0.4, 0.4);
     rt_tensor *few = w ? rt_index(w, 2, column) : NULL, *turned = x ? rt_transpose(x) : NULL;
     rt_tensor *w_turned = w ? rt_transpose(w) : NULL, *y_turned = y ? rt_transpose(y) : NULL;
-    int ok = x && y && few && turned && w_turned && y_turned;
+    rt_tensor *wide = few ? rt_broadcast_to(few, 2, rt_t_shape(x)) : NULL;
+    int ok = x && y && few && turned && w_turned && y_turned && wide;
     if (ok && op == RT_OP_LERP)
         ok = absorb(h, rt_lerp(x, y, w)) && absorb(h, rt_lerp(x, y, few)) &&
              absorb(h, rt_lerp(turned, y_turned, w_turned));
+    else if (ok && op == RT_OP_HARDTANH)
+        ok = absorb(h, rt_hardtanh(x, -1, 0.3)) && absorb(h, rt_hardtanh(turned, 0, 6));
+    else if (ok && op == RT_OP_HARDTANH_GRAD)
+        ok = absorb(h, rt_hardtanh_grad(y, x, -1, 0.3)) &&
+             absorb(h, rt_hardtanh_grad(y_turned, turned, 0, __builtin_nan(""))) &&
+             absorb(h, rt_hardtanh_grad(wide, x, 0, 6));
+    else if (ok && op == RT_OP_THRESHOLD)
+        ok = absorb(h, rt_threshold(x, 0.1, 20)) && absorb(h, rt_threshold(turned, -0.3, -1e30));
     else if (ok) ok = absorb(h, rt_nan_to_num(x, 0.5, 7, -1e30)) && absorb(h, rt_nan_to_num(turned, 0, 1, 2));
-    rt_tensor *const all[7] = {x, y, w, few, turned, w_turned, y_turned};
-    for (int i = 0; i < 7; i++)
+    rt_tensor *const all[8] = {x, y, w, few, turned, w_turned, y_turned, wide};
+    for (int i = 0; i < 8; i++)
         if (all[i]) rt_release(all[i]);
     return ok;
 }
@@ -715,6 +724,9 @@ uint64_t rt_digest(int part) {
         break;
     case RT_OP_LERP:
     case RT_OP_NAN_TO_NUM:
+    case RT_OP_HARDTANH:
+    case RT_OP_HARDTANH_GRAD:
+    case RT_OP_THRESHOLD:
         for (int dtype = 0; ok && dtype < RT_N_DTYPES; dtype++) ok = digest_blend(&h, part, dtype);
         break;
     case RT_OP_CLIP:

@@ -119,6 +119,11 @@ from rtch.functions import gelu_tanh as gelu_tanh
 from rtch.functions import gelu_tanh_grad as gelu_tanh_grad
 from rtch.functions import greater as greater
 from rtch.functions import greater_equal as greater_equal
+from rtch.functions import hardshrink as hardshrink
+from rtch.functions import hardsigmoid as hardsigmoid
+from rtch.functions import hardsigmoid_grad as hardsigmoid_grad
+from rtch.functions import hardswish as hardswish
+from rtch.functions import hardswish_grad as hardswish_grad
 from rtch.functions import hypot as hypot
 from rtch.functions import isfinite as isfinite
 from rtch.functions import isinf as isinf
@@ -154,6 +159,7 @@ from rtch.functions import relu_grad as relu_grad
 from rtch.functions import remainder as remainder
 from rtch.functions import round as round
 from rtch.functions import rsqrt as rsqrt
+from rtch.functions import shrink_grad as shrink_grad
 from rtch.functions import sigmoid as sigmoid
 from rtch.functions import sigmoid_grad as sigmoid_grad
 from rtch.functions import sign as sign
@@ -163,6 +169,7 @@ from rtch.functions import silu_grad as silu_grad
 from rtch.functions import sin as sin
 from rtch.functions import sinh as sinh
 from rtch.functions import softplus as softplus
+from rtch.functions import softshrink as softshrink
 from rtch.functions import sqrt as sqrt
 from rtch.functions import square as square
 from rtch.functions import std as std

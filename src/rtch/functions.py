@@ -55,6 +55,11 @@ __all__ = [
     "gelu_tanh_grad",
     "greater",
     "greater_equal",
+    "hardshrink",
+    "hardsigmoid",
+    "hardsigmoid_grad",
+    "hardswish",
+    "hardswish_grad",
     "hypot",
     "isfinite",
     "isinf",
@@ -90,6 +95,7 @@ __all__ = [
     "remainder",
     "round",
     "rsqrt",
+    "shrink_grad",
     "sigmoid",
     "sigmoid_grad",
     "sign",
@@ -99,6 +105,7 @@ __all__ = [
     "sin",
     "sinh",
     "softplus",
+    "softshrink",
     "sqrt",
     "square",
     "std",
@@ -209,6 +216,13 @@ GELU_GRAD = BY_NAME["gelu_grad"]
 GELU_TANH_GRAD = BY_NAME["gelu_tanh_grad"]
 SILU_GRAD = BY_NAME["silu_grad"]
 BINARY_CROSS_ENTROPY = BY_NAME["binary_cross_entropy"]
+HARDSIGMOID = BY_NAME["hardsigmoid"]
+HARDSIGMOID_GRAD = BY_NAME["hardsigmoid_grad"]
+HARDSWISH = BY_NAME["hardswish"]
+HARDSWISH_GRAD = BY_NAME["hardswish_grad"]
+HARDSHRINK = BY_NAME["hardshrink"]
+SOFTSHRINK = BY_NAME["softshrink"]
+SHRINK_GRAD = BY_NAME["shrink_grad"]
 
 
 def positive(x: Operand, /) -> Tensor:
@@ -1585,6 +1599,99 @@ def binary_cross_entropy(x: Operand, y: Operand, /) -> Tensor:
         DTypeError: a dtype that the op does not take.
     """
     return binary(BINARY_CROSS_ENTROPY, x, y)
+
+
+def hardsigmoid(x: Operand, /) -> Tensor:
+    """(x + 3) / 6 moved into [0, 1].
+
+    The gradient at -3 and 3 is 0, as in PyTorch.
+
+    Shape: (*) to (*).
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(HARDSIGMOID, x)
+
+
+def hardsigmoid_grad(x: Operand, y: Operand, /) -> Tensor:
+    """x / 6 where y lies between -3 and 3, else 0: x times the derivative of hardsigmoid at y.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(HARDSIGMOID_GRAD, x, y)
+
+
+def hardswish(x: Operand, /) -> Tensor:
+    """x times x + 3 moved into [0, 6], over 6.
+
+    The gradient at -3 is 0 and at 3 is 1, as in PyTorch.
+
+    Shape: (*) to (*).
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        DTypeError: a dtype that the op does not take.
+    """
+    return unary(HARDSWISH, x)
+
+
+def hardswish_grad(x: Operand, y: Operand, /) -> Tensor:
+    """x times the derivative of hardswish at y: 0, (y + 1.5) / 3 or 1.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(HARDSWISH_GRAD, x, y)
+
+
+def hardshrink(x: Operand, y: Operand, /) -> Tensor:
+    """0 where x lies in [-y, y], else x.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(HARDSHRINK, x, y)
+
+
+def softshrink(x: Operand, y: Operand, /) -> Tensor:
+    """x moved towards 0 by y, 0 where it lies in [-y, y].
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(SOFTSHRINK, x, y)
+
+
+def shrink_grad(x: Operand, y: Operand, /) -> Tensor:
+    """x where y is not 0, else 0: the gradient of hardshrink and softshrink from their result y.
+
+    Shape: x and y broadcast. A Python scalar takes the other operand's dtype.
+    Dtype: any but complex; the result is floating, float32 where no input is.
+
+    Raises:
+        BroadcastError: the shapes do not fit together.
+        DTypeError: a dtype that the op does not take.
+    """
+    return binary(SHRINK_GRAD, x, y)
 
 
 for _name in __all__:

@@ -158,6 +158,13 @@ _GELU_GRAD = BY_NAME["gelu_grad"]
 _GELU_TANH_GRAD = BY_NAME["gelu_tanh_grad"]
 _SILU_GRAD = BY_NAME["silu_grad"]
 _BINARY_CROSS_ENTROPY = BY_NAME["binary_cross_entropy"]
+_HARDSIGMOID = BY_NAME["hardsigmoid"]
+_HARDSIGMOID_GRAD = BY_NAME["hardsigmoid_grad"]
+_HARDSWISH = BY_NAME["hardswish"]
+_HARDSWISH_GRAD = BY_NAME["hardswish_grad"]
+_HARDSHRINK = BY_NAME["hardshrink"]
+_SOFTSHRINK = BY_NAME["softshrink"]
+_SHRINK_GRAD = BY_NAME["shrink_grad"]
 # end generated ops
 
 

@@ -176,7 +176,7 @@ def test_shapes_that_do_not_fit() -> None:
         with pytest.raises(ArgumentError, match="Unflatten: sizes must make axis 1 of size 6"):
             nn.Unflatten(1, sizes)(rtch.ones((2, 6)))
     for wrong in ((), (1.5,), ("a",)):
-        with pytest.raises(ArgumentError, match="Unflatten: sizes are needed"):
+        with pytest.raises(ArgumentError, match=r"Unflatten: (sizes are needed|a size must be an integer)"):
             nn.Unflatten(0, wrong)
     for module in (nn.Flatten(3), nn.Flatten(0, 5), nn.Unflatten(4, (1,))):
         with pytest.raises(DimensionError):

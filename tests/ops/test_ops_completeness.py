@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 # Reached by x[key], its gradient, and x[key] = y.
 CALLED = {"getitem", "setitem", "setitem_add", "gather_nd", "scatter_nd", "scatter_nd_add"}
 INNER = {  # what nn.functional and gradients are made of
+    "hardtanh_grad",
     "log_softmax_grad",
     "softmax_cross_entropy",
     "softmax_cross_entropy_grad",
@@ -32,7 +33,7 @@ INNER = {  # what nn.functional and gradients are made of
     *("convolution", "convolution_transpose", "convolution_weight", "embedding", "embedding_grad"),
     *("max_pool_index", "pool_gather", "pool_scatter", "average_pool", "average_pool_grad"),
 }
-FUNCTIONAL = {"dropout"}  # found in rtch.nn.functional
+FUNCTIONAL = {"dropout", "hardtanh", "threshold"}  # found in rtch.nn.functional
 BUILT = {"expand_dims", "flip", "squeeze", "stack"}  # made of other ops
 EXTENSIONS = {op.name for op in OPS if op.name.startswith(("fft_", "linalg_"))}  # what rtch.fft and rtch.linalg run
 STRUCTURE = {op.name for op in OPS if op.kind is Kind.STRUCTURE} - EXTENSIONS

@@ -13,6 +13,7 @@ import rtch
 from rtch import rowwise
 from rtch.autograd import gradcheck, gradgradcheck
 from rtch.convolutions import Axes
+from rtch.nn.functional import hardtanh, threshold
 from rtch.ops.row import F, Kind, Op
 from rtch.ops.table import BY_NAME, OPS
 from rtch.pooling import Windows
@@ -132,6 +133,9 @@ STRUCTURE: dict[str, list[tuple[Callable[..., Any], tuple[tuple[int, int], ...]]
         (lambda x, y: rtch.where(CONDITION, x[:1], y[:, :1]) * x, ((2, 3), (2, 3))),
         (lambda x: rtch.where(CONDITION[0], x, 1.0) + rtch.where(CONDITION, 2, x), ((2, 3),)),
     ],
+    "hardtanh": [(lambda x: F.hardtanh_grad(x * x, x, 1.1, 3.3) + hardtanh(x * x, -1.0, 2.0) * x, ((2, 3),))],
+    "hardtanh_grad": [(lambda x, y: F.hardtanh_grad(x * x, y, 1.1, 3.3) * y, ((2, 3), (2, 3)))],
+    "threshold": [(lambda x: threshold(x * x, 2.0, 9.0) * x, ((2, 3),))],
     "dropout": [(lambda x: F.dropout_at(x, 0.3, 1 / 0.7, 5, 7) * x, ((2, 3),))],
     "matmul": [
         (rtch.matmul, ((2, 3), (3, 4))),

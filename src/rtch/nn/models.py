@@ -24,6 +24,9 @@ class LinearRegression(Module):
         bias: whether to fit an intercept.
         dtype: float32 (default) or float64.
         generator: where the first weights come from.
+
+    Raises:
+        ArgumentError: in_features is no positive integer, or an argument none of these.
     """
 
     def __init__(
@@ -61,7 +64,7 @@ class MLPRegressor(Module):
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
-        if activation not in ACTIVATIONS:
+        if not isinstance(activation, str) or activation not in ACTIVATIONS:
             raise ArgumentError(f"MLPRegressor: activation is one of {', '.join(ACTIVATIONS)}; got {activation!r}")
         if not isinstance(hidden, Sequence) or isinstance(hidden, str):
             raise ArgumentError(f"MLPRegressor: hidden must be a list of widths; got {hidden!r}", argument=hidden)

@@ -7,10 +7,17 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
 from rtch._c import lib
-from rtch.errors import ArgumentError, CheckpointDTypeError, CheckpointError, CheckpointShapeError
-from rtch.nn.hooks import Hook, Hooks, RemovableHandle, call
+from rtch.creation import zeros_like
+from rtch.device import Device, check_device
+from rtch.dtypes import ALL, as_dtype
+from rtch.errors import ArgumentError, CheckpointDTypeError, CheckpointError, CheckpointShapeError, DTypeError
+from rtch.nn.hooks import Hook, Hooks, RemovableHandle, call, need_callable
 from rtch.nn.parameter import Parameter
 from rtch.tensor import Tensor, replace_header
+
+_OWN = frozenset(("_parameters", "_buffers", "_modules", "_transient", "_before", "_after", "_more"))
+_DTYPES = frozenset(dtype.name for dtype in ALL)
+_EXTRA = "_extra_state"  # how PyTorch names what `get_extra_state` gives
 
 
 class IncompatibleKeys(NamedTuple):
@@ -33,9 +40,10 @@ class Module:
     _transient: set[str]  # names of the buffers that state_dict leaves out
     _before: Hooks
     _after: Hooks
+    _more: dict[str, Hooks]  # on gradients and on state dictionaries, by what they are for
 
     def __init__(self) -> None:
-        for name in ("_parameters", "_buffers", "_modules", "_before", "_after"):
+        for name in ("_parameters", "_buffers", "_modules", "_before", "_after", "_more"):
             object.__setattr__(self, name, {})
         object.__setattr__(self, "_transient", set())
         object.__setattr__(self, "training", True)
@@ -75,6 +83,8 @@ class Module:
             found = self.__dict__.get(registry, {})
             if name in found:
                 return found[name]
+        if name in _OWN:
+            raise ArgumentError(f"{type(self).__name__}: call super().__init__() in __init__ first")
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __delattr__(self, name: str) -> None:
@@ -154,7 +164,11 @@ class Module:
             hook: the function; with_kwargs, it is called as ``hook(module, args, kwargs)`` and gives both.
             prepend: call it before the hooks that are there.
             with_kwargs: hand it the keyword arguments too.
+
+        Raises:
+            ArgumentError: the hook can't be called.
         """
+        need_callable(f"{type(self).__name__}.register_forward_pre_hook", hook)
         return RemovableHandle(self._before, Hook(hook, with_kwargs), prepend)
 
     def register_forward_hook(
@@ -167,8 +181,72 @@ class Module:
             prepend: call it before the hooks that are there.
             with_kwargs: hand it the keyword arguments too.
             always_call: call it, with output None, also where forward raised.
+
+        Raises:
+            ArgumentError: the hook can't be called.
         """
+        need_callable(f"{type(self).__name__}.register_forward_hook", hook)
         return RemovableHandle(self._after, Hook(hook, with_kwargs, always_call), prepend)
+
+    def _register(self, what: str, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        need_callable(f"{type(self).__name__}.register_{what}", hook)
+        return RemovableHandle(self._more.setdefault(what, {}), Hook(hook, False), prepend)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the inputs are there; what it
+        gives, unless None, takes the place of grad_input.
+
+        Both are tuples: of the positional arguments and of the results, with None for what has no gradient. Where no
+        argument has one the hook runs when those of the results are there.
+
+        Args:
+            hook: the function.
+            prepend: call it before the hooks that are there.
+
+        Raises:
+            ArgumentError: the hook can't be called.
+        """
+        return self._register("full_backward_hook", hook, prepend)
+
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_output)`` before the gradients go through the module; what it gives, unless None,
+        takes the place of grad_output. Arguments and errors as of `register_full_backward_hook`."""
+        return self._register("full_backward_pre_hook", hook, prepend)
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(module, prefix, keep_vars)`` before `state_dict` collects.
+
+        Raises:
+            ArgumentError: the hook can't be called.
+        """
+        return self._register("state_dict_pre_hook", hook)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(module, state_dict, prefix, local_metadata)`` after `state_dict` has collected this module and
+        those below; it may change the dictionary. The metadata is empty.
+
+        Raises:
+            ArgumentError: the hook can't be called.
+        """
+        return self._register("state_dict_post_hook", hook)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)``
+        before `load_state_dict` reads; it may change the dictionary, a copy, and add to the lists.
+
+        Raises:
+            ArgumentError: the hook can't be called.
+        """
+        return self._register("load_state_dict_pre_hook", hook)
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call ``hook(module, incompatible_keys)`` after all values are set; it may change the two lists, which strict
+        loading then judges.
+
+        Raises:
+            ArgumentError: the hook can't be called.
+        """
+        return self._register("load_state_dict_post_hook", hook)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes; a subclass defines it."""
@@ -176,8 +254,8 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run `forward`, and the hooks around it."""
-        if self._before or self._after:
-            return call(self, self._before, self._after, args, kwargs)
+        if self._before or self._after or self._more:
+            return call(self, args, kwargs)
         return self.forward(*args, **kwargs)
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
@@ -192,15 +270,24 @@ class Module:
         """Direct submodules, each once."""
         return (module for _, module in self.named_children())
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module and all below it, each once, with dotted names."""
-        seen: set[int] = set()
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """This module and all below it with dotted names.
+
+        Args:
+            memo: modules that are left out; those that come are added.
+            prefix: what the names start with.
+            remove_duplicate: one that is shared comes once, under its first name.
+        """
+        seen: set[Module] = set() if memo is None else memo
         stack = [(prefix, self)]
         while stack:
             name, module = stack.pop()
-            if id(module) in seen:
-                continue
-            seen.add(id(module))
+            if remove_duplicate:
+                if module in seen:
+                    continue
+                seen.add(module)
             yield name, module
             below = [(f"{name}.{key}" if name else key, child) for key, child in module._modules.items()]
             stack.extend(reversed(below))
@@ -273,6 +360,29 @@ class Module:
             raise AttributeError(f"{type(self).__name__}: no submodule {target!r}")
         return found
 
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put a module in the place of the one with a dotted name, or add it under that name.
+
+        Args:
+            target: the name.
+            module: what takes the place.
+            strict: there must be one already.
+
+        Raises:
+            ArgumentError: the name is empty, or module is no Module.
+            AttributeError: there is no module to hold it, the name is that of something else, or, strict, of nothing.
+        """
+        where = f"{type(self).__name__}.set_submodule"
+        if not isinstance(target, str) or not target:
+            raise ArgumentError(f"{where}: a name is needed; got {target!r:.60}", argument=target)
+        if not isinstance(module, Module):
+            raise ArgumentError(f"{where}: a Module is needed; got {module!r:.60}", argument=module)
+        path, _, name = target.rpartition(".")
+        owner = self.get_submodule(path)
+        if not isinstance(getattr(owner, name, None if strict else module), Module):
+            raise AttributeError(f"{where}: no submodule {target!r}")
+        setattr(owner, name, module)
+
     def get_parameter(self, target: str) -> Parameter:
         """The parameter with a dotted name.
 
@@ -299,14 +409,19 @@ class Module:
             raise AttributeError(f"{type(self).__name__}: no buffer {target!r}")
         return found
 
-    def apply(self, function: Callable[[Module], None]) -> Self:
-        """Call a function on every module once, children in their order before their parent."""
+    def apply(self, fn: Callable[[Module], None]) -> Self:
+        """Call a function on every module once, children in their order before their parent.
+
+        Raises:
+            ArgumentError: fn can't be called.
+        """
+        need_callable(f"{type(self).__name__}.apply", fn)
         below: list[tuple[Module, bool]] = [(self, False)]
         seen: set[int] = set()
         while below:
             module, children_done = below.pop()
             if children_done:
-                function(module)
+                fn(module)
             elif id(module) not in seen:
                 seen.add(id(module))
                 below.append((module, True))
@@ -314,7 +429,13 @@ class Module:
         return self
 
     def train(self, mode: bool = True) -> Self:
-        """Set training mode on every module."""
+        """Set training mode on every module.
+
+        Raises:
+            ArgumentError: mode is neither True nor False.
+        """
+        if not isinstance(mode, bool):
+            raise ArgumentError(f"{type(self).__name__}.train: mode must be True or False; got {mode!r:.60}")
         for _, module in self.named_modules():
             object.__setattr__(module, "training", mode)
         return self
@@ -329,10 +450,11 @@ class Module:
             parameter.requires_grad_(requires_grad)
         return self
 
-    def zero_grad(self) -> None:
-        """Drop the gradient of every parameter."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Drop the gradient of every parameter, or, without set_to_none, set those there are to 0."""
         for parameter in self.parameters():
-            parameter.grad = None
+            if parameter.grad is not None:
+                parameter.grad = None if set_to_none else zeros_like(parameter.grad)
 
     def float(self) -> Self:
         """Cast to float32, as `to` does."""
@@ -342,86 +464,169 @@ class Module:
         """Cast to float64, as `to` does."""
         return self.to("float64")
 
-    def to(self, dtype: Any) -> Self:
-        """Cast every parameter, its gradient and every floating buffer to a floating dtype, in place of its value."""
-        from rtch.dtypes import as_dtype
-        from rtch.errors import DTypeError
+    def cpu(self) -> Self:
+        """Nothing: modules are on the CPU."""
+        return self
 
+    def to(self, *args: Any, device: Any = None, dtype: Any = None, non_blocking: bool = False) -> Self:
+        """Cast every parameter, its gradient and every floating buffer to a floating dtype, in place of its value.
+
+        Args:
+            args: a dtype, a device, both, or a tensor whose dtype is meant.
+            device: the CPU.
+            dtype: floating.
+            non_blocking: of no meaning here.
+
+        Raises:
+            ArgumentError: another device, or an argument that is none of these.
+            DTypeError: a dtype that is not floating.
+        """
+        for arg in args[:2]:
+            if isinstance(arg, Tensor):
+                dtype = arg.dtype
+            elif arg is None or isinstance(arg, Device) or (isinstance(arg, str) and arg not in _DTYPES):
+                device = arg
+            elif dtype is None:
+                dtype = arg
+        check_device(f"{type(self).__name__}.to", device)
+        if dtype is None:
+            return self
         made = as_dtype(dtype)
         if not made.is_floating:
             raise DTypeError(f"to: a floating dtype is needed; got {made.name}", dtype=made)
         for parameter in self.parameters():
             gradient = parameter.grad
-            _set_value(parameter, parameter.detach().astype(made))
+            set_value(parameter, parameter.detach().astype(made))
             if gradient is not None:
                 parameter.grad = gradient.detach().astype(made)
         for buffer in self.buffers():
             if buffer.dtype.is_floating:
-                _set_value(buffer, buffer.detach().astype(made))
+                set_value(buffer, buffer.detach().astype(made))
         return self
 
-    def _named_state(self) -> Iterator[tuple[str, Tensor]]:
-        """What state dictionaries hold, by name: the parameters and persistent buffers of every place of a module."""
+    def get_extra_state(self) -> Any:
+        """What a state dictionary holds of this module beside tensors; a subclass that has such state defines both."""
+        raise NotImplementedError(f"{type(self).__name__} does not define get_extra_state")
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take what `get_extra_state` gave; called by `load_state_dict`."""
+        raise NotImplementedError(f"{type(self).__name__} does not define set_extra_state")
+
+    def _named_state(self) -> Iterator[tuple[str, Module, str, Tensor]]:
+        """What state dictionaries hold, by name, with where it is: the parameters and persistent buffers of every place
+        of a module."""
         for start, module in self._places():
-            for name, parameter in module._parameters.items():
-                if parameter is not None:
-                    yield start + name, parameter
-            for name, buffer in module._buffers.items():
-                if buffer is not None and name not in module._transient:
-                    yield start + name, buffer
+            for name, tensor in module._own_state():
+                yield start + name, module, name, tensor
 
-    def state_dict(self) -> dict[str, Tensor]:
+    def _own_state(self) -> Iterator[tuple[str, Tensor]]:
+        for name, parameter in self._parameters.items():
+            if parameter is not None:
+                yield name, parameter
+        for name, buffer in self._buffers.items():
+            if buffer is not None and name not in self._transient:
+                yield name, buffer
+
+    def _hooks(self, what: str) -> tuple[Callable[..., Any], ...]:
+        return tuple(hook.function for hook in self._more.get(what, {}).values())
+
+    def state_dict(
+        self, *, destination: dict[str, Any] | None = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Any]:
         """The value of every parameter and persistent buffer by dotted name; training on does not change what was
-        returned."""
-        return {name: value.detach() for name, value in self._named_state()}
+        returned.
 
-    def load_state_dict(self, state_dict: Mapping[str, Tensor], strict: bool = True) -> IncompatibleKeys:
+        Args:
+            destination: a dictionary to add to and to give.
+            prefix: what the names start with.
+            keep_vars: give the parameters and buffers themselves.
+        """
+        out: dict[str, Any] = {} if destination is None else destination
+        stack = [(prefix, self, False)]
+        while stack:
+            start, module, done = stack.pop()
+            if done:
+                for hook in module._hooks("state_dict_post_hook"):
+                    hook(module, out, start, {})
+                continue
+            for hook in module._hooks("state_dict_pre_hook"):
+                hook(module, start, keep_vars)
+            for name, tensor in module._own_state():
+                out[start + name] = tensor if keep_vars else tensor.detach()
+            if type(module).get_extra_state is not Module.get_extra_state:
+                out[start + _EXTRA] = module.get_extra_state()
+            if module._more:
+                stack.append((start, module, True))
+            stack.extend((f"{start}{key}.", child, False) for key, child in reversed(module._modules.items()))
+        return out
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> IncompatibleKeys:
         """Give every parameter and persistent buffer the value of its name. All is checked before anything is set.
 
         Args:
             state_dict: what `state_dict` gives.
             strict: refuse missing and unexpected names.
+            assign: put the tensors themselves in the place of parameters and buffers, whatever their dtype; a
+                parameter trains on if the one before did.
 
         Raises:
-            CheckpointError: names are missing or unexpected (all of them are listed), or a value is no Tensor.
+            CheckpointError: names are missing or unexpected (all of them are listed), a value is no Tensor, a hook
+                has found an error, or state_dict is no mapping.
             CheckpointShapeError: a shape differs.
             CheckpointDTypeError: a dtype differs.
         """
-        own = dict(self._named_state())
-        missing = [name for name in own if name not in state_dict]
-        unexpected = [name for name in state_dict if name not in own]
-        if strict and (missing or unexpected):
-            parts = [
-                f"{what} {', '.join(map(str, names))}"
-                for what, names in (("missing", missing), ("unexpected", unexpected))
-                if names
-            ]
-            raise CheckpointError(f"load_state_dict: {'; '.join(parts)}", missing=missing, unexpected=unexpected)
-        for name, target in own.items():
-            if name not in state_dict:
+        if not isinstance(state_dict, Mapping):
+            raise CheckpointError(
+                f"load_state_dict: a mapping of names to tensors is needed; got {type(state_dict).__name__}"
+            )
+        state = dict(state_dict)
+        places = list(self._places())
+        missing: list[str] = []
+        unexpected: list[str] = []
+        errors: list[str] = []
+        for start, module in places:
+            for hook in module._hooks("load_state_dict_pre_hook"):
+                hook(module, state, start, {}, strict, missing, unexpected, errors)
+        if errors:
+            raise CheckpointError(f"load_state_dict: {'; '.join(errors)}")
+        own = {name: (module, key, tensor) for name, module, key, tensor in self._named_state()}
+        extra = {
+            start + _EXTRA: module
+            for start, module in places
+            if type(module).set_extra_state is not Module.set_extra_state
+        }
+        missing += [name for name in (*own, *extra) if name not in state]
+        unexpected += [name for name in state if name not in own and name not in extra]
+        listens = any(module._more.get("load_state_dict_post_hook") for _, module in places)
+        if strict and not listens:
+            _refuse_other_names(missing, unexpected)
+        for name, (_, _, target) in own.items():
+            if name in state:
+                _check_value(name, target, state[name], assign)
+        for name, (module, key, target) in own.items():
+            if name not in state:
                 continue
-            value = state_dict[name]
-            if not isinstance(value, Tensor):
-                raise CheckpointError(
-                    f"load_state_dict: {name} must be a Tensor of rtch; got {type(value).__name__}, use rtch.asarray",
-                    name=name,
-                )
-            if value.shape != target.shape:
-                raise CheckpointShapeError(
-                    f"load_state_dict: {name} has shape {list(target.shape)}; got {list(value.shape)}",
-                    name=name,
-                    shape=value.shape,
-                )
-            if value.dtype is not target.dtype:
-                raise CheckpointDTypeError(
-                    f"load_state_dict: {name} is {target.dtype.name}; got {value.dtype.name}",
-                    name=name,
-                    dtype=value.dtype,
-                )
-        for name, target in own.items():
-            if name in state_dict:
-                _set_value(target, state_dict[name])
-        return IncompatibleKeys(missing, unexpected)
+            if not assign:
+                set_value(target, state[name])
+            elif isinstance(target, Parameter):
+                value = state[name]
+                if not isinstance(value, Parameter):
+                    value = Parameter(value.detach(), requires_grad=target.requires_grad)
+                module._parameters[key] = value
+            else:
+                module._buffers[key] = state[name]
+        for name, module in extra.items():
+            if name in state:
+                module.set_extra_state(state[name])
+        found = IncompatibleKeys(missing, unexpected)
+        for _, module in places:
+            for hook in module._hooks("load_state_dict_post_hook"):
+                hook(module, found)
+        if strict and listens:
+            _refuse_other_names(missing, unexpected)
+        return found
 
     def extra_repr(self) -> str:
         """What stands between the parentheses of a layer's repr."""
@@ -439,8 +644,36 @@ class Module:
         return f"{type(self).__name__}(  # {total:,} parameters\n" + "\n".join(lines) + "\n)"
 
 
-def _set_value(t: Tensor, value: Tensor) -> None:
+def set_value(t: Tensor, value: Tensor) -> None:
     """Give a parameter or buffer a new value; memory is shared until one of the two is written to."""
     replace_header(t, lib.rt_retain(value._h))
     if t._node is not None:
         t._node.dtype = value.dtype.code
+
+
+def _refuse_other_names(missing: list[str], unexpected: list[str]) -> None:
+    parts = [
+        f"{what} {', '.join(map(str, names))}"
+        for what, names in (("missing", missing), ("unexpected", unexpected))
+        if names
+    ]
+    if parts:
+        raise CheckpointError(f"load_state_dict: {'; '.join(parts)}", missing=missing, unexpected=unexpected)
+
+
+def _check_value(name: str, target: Tensor, value: Any, any_dtype: bool) -> None:
+    """Raise where a value can't be loaded."""
+    if not isinstance(value, Tensor):
+        raise CheckpointError(
+            f"load_state_dict: {name} must be a Tensor of rtch; got {type(value).__name__}, use rtch.asarray", name=name
+        )
+    if value.shape != target.shape:
+        raise CheckpointShapeError(
+            f"load_state_dict: {name} has shape {list(target.shape)}; got {list(value.shape)}",
+            name=name,
+            shape=value.shape,
+        )
+    if value.dtype is not target.dtype and not (any_dtype and value.dtype.is_floating == target.dtype.is_floating):
+        raise CheckpointDTypeError(
+            f"load_state_dict: {name} is {target.dtype.name}; got {value.dtype.name}", name=name, dtype=value.dtype
+        )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Rows of activation functions and what they are made of: erf, exp2, rsqrt, sigmoid, gelu, silu, leaky_relu, dropout.
+"""Rows of activation functions and what they are made of: erf, exp2, sigmoid, gelu, straight pieces and dropout.
 
 Where a backward pass is worth one kernel, the derivative times the incoming gradient is a row of its own,
 ``f_grad(g, x)``. The others are composed in `rtch.nn.functional`.
@@ -262,4 +262,95 @@ row(
     Rule.REAL_FLOAT,
     "x times `scale`, or 0 with probability p, as the random word of the element's position says.",
     lambda g, p, scale, seed, offset: F.dropout_at(g, p, scale, seed, offset),
+)
+row(
+    "hardsigmoid",
+    Kind.UNARY,
+    Rule.REAL_FLOAT,
+    "(x + 3) / 6 moved into [0, 1].",
+    lambda g, x: F.hardsigmoid_grad(g, x),
+    detail="The gradient at -3 and 3 is 0, as in PyTorch.",
+    reference=_of_numpy(lambda np, x: np.clip(x + 3, 0, 6) / x.dtype.type(6)),
+)
+row(
+    "hardsigmoid_grad",
+    Kind.BINARY,
+    Rule.REAL_FLOAT,
+    "x / 6 where y lies between -3 and 3, else 0: x times the derivative of hardsigmoid at y.",
+    lambda g, y: F.hardsigmoid_grad(g, y),
+    None,
+    reference=_of_numpy(lambda np, x, y: np.where((y <= -3) | (y >= 3), x.dtype.type(0), x / x.dtype.type(6))),
+)
+row(
+    "hardswish",
+    Kind.UNARY,
+    Rule.REAL_FLOAT,
+    "x times x + 3 moved into [0, 6], over 6.",
+    lambda g, x: F.hardswish_grad(g, x),
+    detail="The gradient at -3 is 0 and at 3 is 1, as in PyTorch.",
+    reference=_of_numpy(lambda np, x: x * np.clip(x + 3, 0, 6) / x.dtype.type(6)),
+)
+row(
+    "hardswish_grad",
+    Kind.BINARY,
+    Rule.REAL_FLOAT,
+    "x times the derivative of hardswish at y: 0, (y + 1.5) / 3 or 1.",
+    lambda g, y: F.hardswish_grad(g, y),
+    lambda g, x, y: F.where((y <= -3) | (y >= 3), 0, g * x / 3),
+    reference=_of_numpy(
+        lambda np, x, y: np.where(y <= -3, 0, np.where(y >= 3, x, x * ((y + x.dtype.type(1.5)) / x.dtype.type(3))))
+    ),
+)
+row(
+    "hardshrink",
+    Kind.BINARY,
+    Rule.REAL_FLOAT,
+    "0 where x lies in [-y, y], else x.",
+    lambda g, out: F.shrink_grad(g, out),
+    None,
+    reference=_of_numpy(lambda np, x, y: np.where((x >= -y) & (x <= y), x.dtype.type(0), x)),
+)
+row(
+    "softshrink",
+    Kind.BINARY,
+    Rule.REAL_FLOAT,
+    "x moved towards 0 by y, 0 where it lies in [-y, y].",
+    lambda g, out: F.shrink_grad(g, out),
+    lambda g, out: -g * F.sign(out),
+    reference=_of_numpy(
+        lambda np, x, y: np.where((x >= -y) & (x <= y), x.dtype.type(0), np.where(x < 0, x + y, x - y))
+    ),
+)
+row(
+    "shrink_grad",
+    Kind.BINARY,
+    Rule.REAL_FLOAT,
+    "x where y is not 0, else 0: the gradient of hardshrink and softshrink from their result y.",
+    lambda g, y: F.shrink_grad(g, y),
+    None,
+    reference=_of_numpy(lambda np, x, y: np.where(y == 0, x.dtype.type(0), x)),
+)
+row(
+    "hardtanh",
+    Kind.STRUCTURE,
+    Rule.REAL_FLOAT,
+    "x moved into [low, high].",
+    lambda g, out, low, high: F.hardtanh_grad(g, out, low, high),
+    detail="The gradient at low and at high is 0, as in PyTorch.",
+)
+row(
+    "hardtanh_grad",
+    Kind.STRUCTURE,
+    Rule.REAL_FLOAT,
+    "x where y lies between low and high, else 0; NaN is no bound.",
+    lambda g, y, low, high: F.hardtanh_grad(g, y, low, high),
+    None,
+    inputs=("x", "y"),
+)
+row(
+    "threshold",
+    Kind.STRUCTURE,
+    Rule.REAL_FLOAT,
+    "x where it is above `threshold`, else `value`.",
+    lambda g, x, threshold: F.hardtanh_grad(g, x, threshold, math.nan),
 )

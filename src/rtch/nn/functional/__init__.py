@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Layers and losses as functions, with PyTorch's names, argument order and defaults."""
 
-from rtch.functions import relu, sigmoid, silu, tanh
 from rtch.nn.functional.activations import (
     celu,
     elu,
@@ -15,11 +14,15 @@ from rtch.nn.functional.activations import (
     logsigmoid,
     mish,
     prelu,
+    relu,
     relu6,
     selu,
+    sigmoid,
+    silu,
     softplus,
     softshrink,
     softsign,
+    tanh,
     tanhshrink,
     threshold,
 )

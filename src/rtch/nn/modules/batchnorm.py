@@ -6,11 +6,13 @@ from __future__ import annotations
 from typing import Any
 
 from rtch.creation import full, ones, zeros
+from rtch.device import check_device
 from rtch.dtypes import int64
-from rtch.errors import ArgumentError, DimensionError
+from rtch.errors import DimensionError
 from rtch.manipulation import expand_dims, squeeze
 from rtch.nn import functional
-from rtch.nn.module import Module
+from rtch.nn.functional.arguments import need_flag, need_integer, need_number
+from rtch.nn.module import Module, set_value
 from rtch.nn.parameter import Parameter
 from rtch.tensor import Tensor
 
@@ -26,22 +28,28 @@ class _Norm(Module):
     num_batches_tracked: Tensor | None
 
     def __init__(
-        self, num_features: int, eps: float, momentum: float | None, affine: bool, track_running_stats: bool, dtype: Any
+        self,
+        num_features: int,
+        eps: float,
+        momentum: float | None,
+        affine: bool,
+        track_running_stats: bool,
+        bias: bool,
+        device: Any,
+        dtype: Any,
     ) -> None:
         super().__init__()
-        if isinstance(num_features, bool) or not isinstance(num_features, int) or num_features < 1:
-            raise ArgumentError(
-                f"{type(self).__name__}: num_features must be a positive integer; got {num_features!r:.80}",
-                argument=num_features,
-            )
-        self.num_features = num_features
-        self.eps = eps
-        self.momentum = momentum
-        self.affine = affine
-        self.track_running_stats = track_running_stats
-        shape = (num_features,)
+        name = type(self).__name__
+        check_device(name, device)
+        self.num_features = need_integer(name, "num_features", num_features, 1)
+        self.eps = need_number(name, "eps", eps, 0.0)
+        self.momentum = None if momentum is None else need_number(name, "momentum", momentum)
+        self.affine = need_flag(name, "affine", affine)
+        self.track_running_stats = need_flag(name, "track_running_stats", track_running_stats)
+        shape = (self.num_features,)
         self.register_parameter("weight", Parameter(ones(shape, dtype=dtype)) if affine else None)
-        self.register_parameter("bias", Parameter(zeros(shape, dtype=dtype)) if affine else None)
+        shifts = need_flag(name, "bias", bias) and affine
+        self.register_parameter("bias", Parameter(zeros(shape, dtype=dtype)) if shifts else None)
         self.register_buffer("running_mean", zeros(shape, dtype=dtype) if track_running_stats else None)
         self.register_buffer("running_var", ones(shape, dtype=dtype) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", zeros((), dtype=int64) if track_running_stats else None)
@@ -56,9 +64,9 @@ class _Norm(Module):
     def reset_parameters(self) -> None:
         """Start anew: weight 1, bias 0, and the running statistics."""
         self.reset_running_stats()
-        if self.weight is not None and self.bias is not None:
-            self.weight = Parameter(ones(self.weight.shape, dtype=self.weight.dtype))
-            self.bias = Parameter(zeros(self.bias.shape, dtype=self.bias.dtype))
+        for parameter, value in ((self.weight, 1.0), (self.bias, 0.0)):
+            if parameter is not None:
+                set_value(parameter, full(parameter.shape, value, dtype=parameter.dtype))
 
     def _check_ndim(self, input: Tensor, *allowed: int) -> None:
         if input.ndim not in allowed:
@@ -87,9 +95,11 @@ class _BatchNorm(_Norm):
         affine: bool = True,
         track_running_stats: bool = True,
         *,
+        bias: bool = True,
+        device: Any = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise with the batch's statistics in training, or where none are tracked; else with the running ones."""
@@ -112,12 +122,14 @@ class BatchNorm1d(_BatchNorm):
         num_features: C.
         eps: added to the variance.
         momentum: how far the running statistics move in a batch; None makes them the mean over all batches.
-        affine: whether there are a weight and a bias.
+        affine: whether there are a weight and, with `bias`, a bias.
         track_running_stats: whether there are running statistics, which evaluation uses.
+        bias: whether an affine layer has a bias too.
+        device: the CPU.
         dtype: of parameters and statistics, float32 if left out.
 
     Raises:
-        ArgumentError: num_features is no positive integer.
+        ArgumentError: num_features is no positive integer, eps below 0, another device, or an argument none of these.
     """
 
     _ndims = (2, 3)
@@ -140,9 +152,11 @@ class _InstanceNorm(_Norm):
         affine: bool = False,
         track_running_stats: bool = False,
         *,
+        bias: bool = True,
+        device: Any = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, dtype)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias, device, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise with the samples' statistics in training, or where none are tracked; else with the running ones."""
@@ -163,12 +177,14 @@ class InstanceNorm1d(_InstanceNorm):
         num_features: C.
         eps: added to the variance.
         momentum: how far the running statistics move in a batch.
-        affine: whether there are a weight and a bias.
+        affine: whether there are a weight and, with `bias`, a bias.
         track_running_stats: whether there are running statistics, which evaluation uses.
+        bias: whether an affine layer has a bias too.
+        device: the CPU.
         dtype: of parameters and statistics, float32 if left out.
 
     Raises:
-        ArgumentError: num_features is no positive integer.
+        ArgumentError: num_features is no positive integer, eps below 0, another device, or an argument none of these.
     """
 
     _ndim = 2

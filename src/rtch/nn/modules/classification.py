@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from rtch.errors import ArgumentError
 from rtch.nn import functional
+from rtch.nn.functional.arguments import need_integer, need_number
+from rtch.nn.functional.losses import check_reduction
 from rtch.nn.module import Module
 from rtch.tensor import Tensor
 
@@ -14,18 +16,22 @@ class _Weighted(Module):
 
     def __init__(self, weight: Tensor | None, ignore_index: int, reduction: str) -> None:
         super().__init__()
-        if reduction not in ("mean", "sum", "none"):
-            raise ArgumentError(
-                f'{type(self).__name__}: reduction is "mean", "sum" or "none"; got {reduction!r}',
-                argument=reduction,
-            )
         self.register_buffer("weight", weight)
-        self.ignore_index = ignore_index
-        self.reduction = reduction
+        self.ignore_index = need_integer(type(self).__name__, "ignore_index", ignore_index)
+        self.reduction = check_reduction(type(self).__name__, reduction)
 
 
 class NLLLoss(_Weighted):
-    """Negative log likelihood; see `functional.nll_loss`."""
+    """Negative log likelihood; see `functional.nll_loss`.
+
+    Args:
+        weight: what each class counts.
+        ignore_index: a target that does not count.
+        reduction: "mean", "sum" or "none".
+
+    Raises:
+        ArgumentError: an argument that is none of these.
+    """
 
     def __init__(self, weight: Tensor | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(weight, ignore_index, reduction)
@@ -40,7 +46,17 @@ class NLLLoss(_Weighted):
 
 
 class CrossEntropyLoss(_Weighted):
-    """Cross entropy with the softmax of the input; see `functional.cross_entropy`."""
+    """Cross entropy with the softmax of the input; see `functional.cross_entropy`.
+
+    Args:
+        weight: what each class counts.
+        ignore_index: a target that does not count.
+        reduction: "mean", "sum" or "none".
+        label_smoothing: the share of every target that all classes have, from 0 to 1.
+
+    Raises:
+        ArgumentError: an argument that is none of these.
+    """
 
     def __init__(
         self,
@@ -51,12 +67,12 @@ class CrossEntropyLoss(_Weighted):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(weight, ignore_index, reduction)
-        if isinstance(label_smoothing, bool) or not 0 <= label_smoothing <= 1:
+        self.label_smoothing = need_number("CrossEntropyLoss", "label_smoothing", label_smoothing)
+        if not 0 <= self.label_smoothing <= 1:
             raise ArgumentError(
                 f"CrossEntropyLoss: label_smoothing must be in [0, 1]; got {label_smoothing!r:.80}",
                 argument=label_smoothing,
             )
-        self.label_smoothing = label_smoothing
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         """The loss."""

@@ -6,12 +6,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from rtch.device import check_device
 from rtch.errors import ArgumentError
 from rtch.nn import functional
-from rtch.nn.functional.arguments import numbers
-from rtch.nn.module import Module
+from rtch.nn.functional.arguments import need_flag, need_generator, need_integer, numbers
+from rtch.nn.module import Module, set_value
 from rtch.nn.parameter import Parameter
-from rtch.random import Generator, default_generator
+from rtch.random import Generator
 from rtch.tensor import Tensor
 
 _MODES = ("zeros", "reflect", "replicate", "circular")
@@ -37,17 +38,20 @@ class _Conv(Module):
         groups: int,
         bias: bool,
         padding_mode: str,
+        device: Any,
         dtype: Any,
         generator: Generator | None,
     ) -> None:
         super().__init__()
         name, n = type(self).__name__, self._n
-        for what, size in (("groups", groups), ("in_channels", in_channels), ("out_channels", out_channels)):
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-                raise ArgumentError(f"{name}: {what} must be a positive integer; got {size!r:.80}", argument=size)
+        check_device(name, device)
+        groups = need_integer(name, "groups", groups, 1)
+        in_channels = need_integer(name, "in_channels", in_channels, 1)
+        out_channels = need_integer(name, "out_channels", out_channels, 1)
+        for what, size in (("in_channels", in_channels), ("out_channels", out_channels)):
             if size % groups:
                 raise ArgumentError(f"{name}: {what} must be a multiple of groups={groups}; got {size}", argument=size)
-        if padding_mode not in (_MODES[:1] if self._transposed else _MODES):
+        if not isinstance(padding_mode, str) or padding_mode not in (_MODES[:1] if self._transposed else _MODES):
             allowed = "'zeros'" if self._transposed else "'zeros', 'reflect', 'replicate' or 'circular'"
             raise ArgumentError(f"{name}: padding_mode must be {allowed}; got {padding_mode!r:.80}")
         if isinstance(padding, str) and (self._transposed or padding not in ("same", "valid")):
@@ -62,12 +66,32 @@ class _Conv(Module):
         self.padding_mode = padding_mode
         if self.padding == "same" and any(s != 1 for s in self.stride):
             raise ArgumentError(f"{name}: padding='same' needs a stride of 1; got {stride!r:.80}", argument=stride)
-        first, second = (in_channels, out_channels) if self._transposed else (out_channels, in_channels)
-        draw = generator if generator is not None else default_generator
-        bound = 1 / math.sqrt(second // groups * math.prod(self.kernel_size))
-        shape = (first, second // groups, *self.kernel_size)
-        self.weight = Parameter(draw.uniform(shape, -bound, bound, dtype=dtype))
-        self.bias = Parameter(draw.uniform((out_channels,), -bound, bound, dtype=dtype)) if bias else None
+        weight, start = self._drawn(generator, dtype, need_flag(name, "bias", bias))
+        self.weight = Parameter(weight)
+        self.register_parameter("bias", None if start is None else Parameter(start))
+
+    def _drawn(self, generator: Any, dtype: Any, bias: bool) -> tuple[Tensor, Tensor | None]:
+        draw = need_generator(type(self).__name__, generator)
+        channels = (self.in_channels, self.out_channels)
+        first, second = channels if self._transposed else channels[::-1]
+        shape = (first, second // self.groups, *self.kernel_size)
+        bound = 1 / math.sqrt(math.prod(shape[1:]))
+        weight = draw.uniform(shape, -bound, bound, dtype=dtype)
+        return weight, draw.uniform((self.out_channels,), -bound, bound, dtype=dtype) if bias else None
+
+    def reset_parameters(self, generator: Generator | None = None) -> None:
+        """Draw weight and bias anew.
+
+        Args:
+            generator: where they come from; `rtch.random.default_generator` if left out.
+
+        Raises:
+            ArgumentError: no generator.
+        """
+        weight, bias = self._drawn(generator, self.weight.dtype, self.bias is not None)
+        set_value(self.weight, weight)
+        if self.bias is not None and bias is not None:
+            set_value(self.bias, bias)
 
     def _apply(self, function: Any, x: Tensor) -> Tensor:
         padding: Any = self.padding
@@ -96,7 +120,12 @@ class _Conv(Module):
     def _output_padding(self, x: Tensor, output_size: Any) -> tuple[int, ...]:
         """The output_padding that gives a size."""
         n, name = self._n, type(self).__name__
-        wanted = tuple(output_size)[-n:]
+        try:
+            wanted = numbers(name, "output_size", output_size, len(output_size), 0)[-n:]
+        except TypeError:
+            raise ArgumentError(
+                f"{name}: output_size must be a sequence of integers; got {output_size!r:.80}", argument=output_size
+            ) from None
         assert not isinstance(self.padding, str)
         least = [
             (size - 1) * s - 2 * p + d * (k - 1) + 1
@@ -140,6 +169,7 @@ class _Forward(_Conv):
         bias: bool = True,
         padding_mode: str = "zeros",
         *,
+        device: Any = None,
         dtype: Any = None,
         generator: Generator | None = None,
     ) -> None:
@@ -154,6 +184,7 @@ class _Forward(_Conv):
             groups,
             bias,
             padding_mode,
+            device,
             dtype,
             generator,
         )
@@ -175,6 +206,7 @@ class _Backward(_Conv):
         dilation: int | tuple[int, ...] = 1,
         padding_mode: str = "zeros",
         *,
+        device: Any = None,
         dtype: Any = None,
         generator: Generator | None = None,
     ) -> None:
@@ -189,13 +221,14 @@ class _Backward(_Conv):
             groups,
             bias,
             padding_mode,
+            device,
             dtype,
             generator,
         )
 
 
 class Conv1d(_Forward):
-    """Convolution of sequences (N, C, L); see `Conv2d` and `functional.conv1d`."""
+    """Convolution of sequences (N, C, L); see `Conv2d` for the arguments and errors, and `functional.conv1d`."""
 
     _n = 1
 
@@ -220,11 +253,13 @@ class Conv2d(_Forward):
         groups: parts that the channels are split in.
         bias: whether to add a bias.
         padding_mode: what is added: "zeros", "reflect", "replicate" or "circular"; see `functional.pad`.
+        device: the CPU.
         dtype: float32 (default) or float64.
         generator: where the weights come from; `rtch.random.default_generator` if left out.
 
     Raises:
-        ArgumentError: a number out of range, or channels that groups do not divide.
+        ArgumentError: a number out of range, channels that groups do not divide, another device, or an argument that is
+            none of these.
     """
 
     _n = 2
@@ -235,7 +270,8 @@ class Conv2d(_Forward):
 
 
 class ConvTranspose1d(_Backward):
-    """The transpose of a convolution of sequences; see `ConvTranspose2d` and `functional.conv_transpose1d`."""
+    """The transpose of a convolution of sequences; see `ConvTranspose2d` for the arguments and errors, and
+    `functional.conv_transpose1d`."""
 
     _n = 1
 
@@ -248,8 +284,26 @@ class ConvTranspose2d(_Backward):
     """The transpose of a convolution of images; see `functional.conv_transpose2d`.
 
     Weight (in_channels, out_channels / groups, *kernel_size) and bias (out_channels,) are drawn uniformly from
-    +-1 / sqrt(out_channels / groups * taps), as in PyTorch. Arguments as of `Conv2d`, and output_padding, the places
-    that the result has more at its end.
+    +-1 / sqrt(out_channels / groups * taps), as in PyTorch.
+
+    Args:
+        in_channels: channels of the input.
+        out_channels: channels of the result.
+        kernel_size: taps along each axis; one number or one for each axis, as the others.
+        stride: places between neighbouring inputs in the result.
+        padding: places cut off on both sides.
+        output_padding: places that the result has more at its end, fewer than stride or dilation.
+        groups: parts that the channels are split in.
+        bias: whether to add a bias.
+        dilation: places between neighbouring taps.
+        padding_mode: "zeros".
+        device: the CPU.
+        dtype: float32 (default) or float64.
+        generator: where the weights come from; `rtch.random.default_generator` if left out.
+
+    Raises:
+        ArgumentError: a number out of range, channels that groups do not divide, another device, or an argument that is
+            none of these.
     """
 
     _n = 2

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rtch.errors import ArgumentError
+from rtch.nn.functional.arguments import need_integer, one_axis
 from rtch.nn.module import Module
 from rtch.tensor import Tensor, normalize_axis
 
@@ -29,12 +30,15 @@ class Flatten(Module):
     Args:
         start_dim: first axis that is joined.
         end_dim: last axis that is joined.
+
+    Raises:
+        ArgumentError: an axis is no integer.
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
-        self.start_dim = start_dim
-        self.end_dim = end_dim
+        self.start_dim = need_integer("Flatten", "start_dim", start_dim)
+        self.end_dim = need_integer("Flatten", "end_dim", end_dim)
 
     def forward(self, input: Tensor) -> Tensor:
         """The input with fewer axes."""
@@ -56,16 +60,21 @@ class Unflatten(Module):
     Args:
         dim: the axis.
         unflattened_size: the sizes it is cut into; one may be -1.
+        axis: another name for dim.
+
+    Raises:
+        ArgumentError: the axis is no integer, or there are no sizes.
     """
 
-    def __init__(self, dim: int, unflattened_size: Iterable[int]) -> None:
+    def __init__(
+        self, dim: int | None = None, unflattened_size: Iterable[int] = (), *, axis: int | None = None
+    ) -> None:
         super().__init__()
-        self.dim = dim
-        self.unflattened_size = tuple(unflattened_size)
-        if not self.unflattened_size or not all(
-            isinstance(n, int) and not isinstance(n, bool) for n in self.unflattened_size
-        ):
-            raise ArgumentError(f"Unflatten: sizes are needed; got {unflattened_size!r}", argument=unflattened_size)
+        self.dim = need_integer("Unflatten", "dim", one_axis("Unflatten", dim, axis, None))
+        sizes = tuple(unflattened_size) if isinstance(unflattened_size, Iterable) else ()
+        if not sizes or isinstance(unflattened_size, str):
+            raise ArgumentError(f"Unflatten: sizes are needed; got {unflattened_size!r:.80}", argument=unflattened_size)
+        self.unflattened_size = tuple(need_integer("Unflatten", "a size", size) for size in sizes)
 
     def forward(self, input: Tensor) -> Tensor:
         """The input with more axes."""

@@ -6,11 +6,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from rtch.errors import ArgumentError
+from rtch.device import check_device
 from rtch.nn import functional
-from rtch.nn.module import Module
+from rtch.nn.functional.arguments import need_flag, need_generator, need_integer
+from rtch.nn.module import Module, set_value
 from rtch.nn.parameter import Parameter
-from rtch.random import Generator, default_generator
+from rtch.random import Generator
 from rtch.tensor import Tensor
 
 
@@ -24,12 +25,16 @@ class Linear(Module):
         in_features: size of the last axis of the input.
         out_features: size of the last axis of the result.
         bias: whether to add a bias.
+        device: the CPU.
         dtype: float32 (default) or float64.
         generator: where the weights come from; `rtch.random.default_generator` if left out.
 
     Raises:
-        ArgumentError: a size that is not a positive integer.
+        ArgumentError: a size that is not a positive integer, another device, or an argument that is none of these.
     """
+
+    weight: Parameter
+    bias: Parameter | None
 
     def __init__(
         self,
@@ -37,19 +42,37 @@ class Linear(Module):
         out_features: int,
         bias: bool = True,
         *,
+        device: Any = None,
         dtype: Any = None,
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
-        for name, size in (("in_features", in_features), ("out_features", out_features)):
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-                raise ArgumentError(f"Linear: {name} must be a positive integer; got {size!r}", argument=size)
-        self.in_features = in_features
-        self.out_features = out_features
-        draw = generator if generator is not None else default_generator
-        bound = 1 / math.sqrt(in_features)
-        self.weight = Parameter(draw.uniform((out_features, in_features), -bound, bound, dtype=dtype))
-        self.bias = Parameter(draw.uniform((out_features,), -bound, bound, dtype=dtype)) if bias else None
+        check_device("Linear", device)
+        self.in_features = need_integer("Linear", "in_features", in_features, 1)
+        self.out_features = need_integer("Linear", "out_features", out_features, 1)
+        weight, start = self._drawn(generator, dtype, need_flag("Linear", "bias", bias))
+        self.weight = Parameter(weight)
+        self.register_parameter("bias", None if start is None else Parameter(start))
+
+    def _drawn(self, generator: Any, dtype: Any, bias: bool) -> tuple[Tensor, Tensor | None]:
+        draw = need_generator("Linear", generator)
+        bound = 1 / math.sqrt(self.in_features)
+        weight = draw.uniform((self.out_features, self.in_features), -bound, bound, dtype=dtype)
+        return weight, draw.uniform((self.out_features,), -bound, bound, dtype=dtype) if bias else None
+
+    def reset_parameters(self, generator: Generator | None = None) -> None:
+        """Draw weight and bias anew.
+
+        Args:
+            generator: where they come from; `rtch.random.default_generator` if left out.
+
+        Raises:
+            ArgumentError: no generator.
+        """
+        weight, bias = self._drawn(generator, self.weight.dtype, self.bias is not None)
+        set_value(self.weight, weight)
+        if self.bias is not None and bias is not None:
+            set_value(self.bias, bias)
 
     def forward(self, input: Tensor) -> Tensor:
         """Apply the layer."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, overload
 
 from rtch.nn.module import Module
-from rtch.nn.modules.container import need_kind
+from rtch.nn.modules.container import need_kind, pairs_of
 from rtch.nn.parameter import Parameter
 from rtch.tensor import Tensor
 
@@ -17,11 +17,14 @@ class ParameterList(Module):
 
     Args:
         values: what it starts with.
+
+    Raises:
+        ArgumentError: something else than a sequence of tensors.
     """
 
-    def __init__(self, values: Iterable[Tensor] = ()) -> None:
+    def __init__(self, values: Iterable[Tensor] | None = None) -> None:
         super().__init__()
-        self.extend(values)
+        self.extend(() if values is None else values)
 
     def __len__(self) -> int:
         return len(self._parameters)
@@ -44,15 +47,35 @@ class ParameterList(Module):
     def __setitem__(self, index: int, value: Tensor) -> None:
         setattr(self, list(self._parameters)[index], _parameter(f"ParameterList: item {index}", value))
 
+    def __delitem__(self, index: int | slice) -> None:
+        kept = self._listed()
+        del kept[index]
+        self._parameters.clear()
+        self._parameters.update((str(i), parameter) for i, parameter in enumerate(kept))
+
+    def __iadd__(self, values: Iterable[Tensor]) -> Self:
+        return self.extend(values)
+
     def append(self, value: Tensor) -> Self:
         """Add a parameter at the end."""
         return self.extend([value])
 
     def extend(self, values: Iterable[Tensor]) -> Self:
-        """Add parameters at the end."""
-        for i, value in enumerate(values, len(self)):
+        """Add parameters at the end.
+
+        Raises:
+            ArgumentError: something else than a sequence of tensors.
+        """
+        need_kind("ParameterList: what is added", Iterable, values)
+        for i, value in enumerate(list(values), len(self)):
             setattr(self, str(i), _parameter(f"ParameterList: item {i}", value))
         return self
+
+    def pop(self, index: int = -1) -> Parameter:
+        """Take a parameter out and return it."""
+        found = self[index]
+        del self[index]
+        return found
 
     def extra_repr(self) -> str:
         """Dtypes and shapes."""
@@ -64,6 +87,9 @@ class ParameterDict(Module):
 
     Args:
         parameters: what it starts with.
+
+    Raises:
+        ArgumentError: something else than tensors by name, or a name that can't be one.
     """
 
     def __init__(self, parameters: Mapping[str, Tensor] | None = None) -> None:
@@ -102,9 +128,13 @@ class ParameterDict(Module):
         """The names with the parameters."""
         return [(name, self[name]) for name in self]
 
-    def update(self, parameters: Mapping[str, Tensor]) -> None:
-        """Add parameters by name, or put them in the place of those that are there."""
-        for name, value in parameters.items():
+    def update(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]]) -> None:
+        """Add parameters by name, or put them in the place of those that are there.
+
+        Raises:
+            ArgumentError: neither a mapping nor pairs, a name that can't be one, or something else than a tensor.
+        """
+        for name, value in pairs_of("ParameterDict", parameters):
             self[name] = value
 
     def pop(self, name: str) -> Parameter:
@@ -112,6 +142,48 @@ class ParameterDict(Module):
         found = self[name]
         del self[name]
         return found
+
+    def popitem(self) -> tuple[str, Parameter]:
+        """Take the last parameter out and return its name and it."""
+        name = next(reversed(self._parameters), None)
+        if name is None:
+            raise KeyError("ParameterDict: nothing is left")
+        return name, self.pop(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A parameter, or the default where there is none of the name."""
+        found = self._parameters.get(name)
+        return default if found is None else found
+
+    def setdefault(self, name: str, default: Any = None) -> Parameter:
+        """A parameter, which the default becomes where there is none of the name."""
+        if name not in self:
+            self[name] = default
+        return self[name]
+
+    def clear(self) -> None:
+        """Take all parameters out."""
+        self._parameters.clear()
+
+    def copy(self) -> ParameterDict:
+        """Another one with the same parameters."""
+        return ParameterDict(dict(self.items()))
+
+    def fromkeys(self, keys: Iterable[str], default: Any = None) -> ParameterDict:
+        """Another one with the default under every name."""
+        return ParameterDict(dict.fromkeys(keys, default))
+
+    def __reversed__(self) -> Iterator[str]:
+        return reversed(self._parameters)
+
+    def __ior__(self, other: Mapping[str, Tensor]) -> Self:
+        self.update(other)
+        return self
+
+    def __or__(self, other: Mapping[str, Tensor]) -> ParameterDict:
+        made = self.copy()
+        made.update(other)
+        return made
 
     def extra_repr(self) -> str:
         """Dtypes and shapes."""

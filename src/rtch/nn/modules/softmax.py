@@ -4,16 +4,25 @@
 from __future__ import annotations
 
 from rtch.nn import functional
+from rtch.nn.functional.arguments import one_axis
 from rtch.nn.module import Module
 from rtch.tensor import Tensor
 
 
 class Softmax(Module):
-    """e^x divided by its sum along an axis; see `functional.softmax`."""
+    """e^x divided by its sum along an axis; see `functional.softmax`.
 
-    def __init__(self, dim: int | None = None) -> None:
+    Args:
+        dim: the axis; None for the one that PyTorch takes.
+        axis: another name for dim.
+
+    Raises:
+        ArgumentError: the axis is no integer.
+    """
+
+    def __init__(self, dim: int | None = None, *, axis: int | None = None) -> None:
         super().__init__()
-        self.dim = dim
+        self.dim = one_axis("Softmax", dim, axis, None)
 
     def forward(self, input: Tensor) -> Tensor:
         """Apply the function."""
@@ -25,11 +34,19 @@ class Softmax(Module):
 
 
 class LogSoftmax(Module):
-    """The logarithm of `Softmax`; see `functional.log_softmax`."""
+    """The logarithm of `Softmax`; see `functional.log_softmax`.
 
-    def __init__(self, dim: int | None = None) -> None:
+    Args:
+        dim: the axis; None for the one that PyTorch takes.
+        axis: another name for dim.
+
+    Raises:
+        ArgumentError: the axis is no integer.
+    """
+
+    def __init__(self, dim: int | None = None, *, axis: int | None = None) -> None:
         super().__init__()
-        self.dim = dim
+        self.dim = one_axis("LogSoftmax", dim, axis, None)
 
     def forward(self, input: Tensor) -> Tensor:
         """Apply the function."""

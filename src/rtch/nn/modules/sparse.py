@@ -6,12 +6,14 @@ from __future__ import annotations
 from typing import Any, Self
 
 from rtch.creation import zeros
-from rtch.errors import ArgumentError, DimensionError
+from rtch.device import check_device
+from rtch.errors import ArgumentError, BroadcastError, DimensionError
 from rtch.nn import functional
+from rtch.nn.functional.arguments import need_flag, need_floating, need_generator, need_integer, need_number
 from rtch.nn.functional.sparse import normalize_padding
-from rtch.nn.module import Module
+from rtch.nn.module import Module, set_value
 from rtch.nn.parameter import Parameter
-from rtch.random import Generator, default_generator
+from rtch.random import Generator
 from rtch.tensor import Tensor
 
 
@@ -28,11 +30,17 @@ class Embedding(Module):
         norm_type: of max_norm.
         scale_grad_by_freq: divide the gradient of a row by how often it is read.
         sparse: not supported.
+        _weight: the table, instead of one that is drawn.
+        _freeze: whether the table is left as it is in training.
+        device: the CPU.
         dtype: float32 (default) or float64.
         generator: where the weights come from; `rtch.random.default_generator` if left out.
 
     Raises:
-        ArgumentError: a size that is not a positive integer, no row padding_idx, or max_norm or sparse.
+        ArgumentError: a size that is not a positive integer, no row padding_idx, max_norm or sparse, another device, or
+            an argument that is none of these.
+        BroadcastError: the table has another shape.
+        DTypeError: the table is neither float32 nor float64.
     """
 
     def __init__(
@@ -44,26 +52,55 @@ class Embedding(Module):
         norm_type: float = 2.0,
         scale_grad_by_freq: bool = False,
         sparse: bool = False,
+        _weight: Tensor | None = None,
+        _freeze: bool = False,
         *,
+        device: Any = None,
         dtype: Any = None,
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
-        for name, size in (("num_embeddings", num_embeddings), ("embedding_dim", embedding_dim)):
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-                raise ArgumentError(f"Embedding: {name} must be a positive integer; got {size!r:.80}", argument=size)
-        for name, value in (("max_norm", max_norm), ("sparse", sparse or None)):
+        check_device("Embedding", device)
+        rows = self.num_embeddings = need_integer("Embedding", "num_embeddings", num_embeddings, 1)
+        width = self.embedding_dim = need_integer("Embedding", "embedding_dim", embedding_dim, 1)
+        for name, value in (("max_norm", max_norm), ("sparse", need_flag("Embedding", "sparse", sparse) or None)):
             if value is not None:
                 raise ArgumentError(f"Embedding: {name} is not supported; got {value!r:.80}", argument=value)
-        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        self.padding_idx = None if padding_idx is None else normalize_padding("Embedding", padding_idx, num_embeddings)
-        self.max_norm, self.norm_type = max_norm, norm_type
-        self.scale_grad_by_freq, self.sparse = scale_grad_by_freq, sparse
-        draw = generator if generator is not None else default_generator
-        table = draw.normal((num_embeddings, embedding_dim), dtype=dtype)
+        if padding_idx is not None:
+            padding_idx = normalize_padding("Embedding", need_integer("Embedding", "padding_idx", padding_idx), rows)
+        self.padding_idx = padding_idx
+        self.max_norm, self.norm_type = max_norm, need_number("Embedding", "norm_type", norm_type)
+        self.scale_grad_by_freq = need_flag("Embedding", "scale_grad_by_freq", scale_grad_by_freq)
+        self.sparse = False
+        if _weight is None:
+            table = self._drawn(generator, dtype)
+        else:
+            need_floating("Embedding", _weight)
+            table = _weight.detach()
+            if table.shape != (rows, width):
+                raise BroadcastError(
+                    f"Embedding: a table of shape [{rows}, {width}] is needed; got {list(table.shape)}",
+                    shapes=((rows, width), table.shape),
+                )
+        self.weight = Parameter(table, requires_grad=not need_flag("Embedding", "_freeze", _freeze))
+
+    def _drawn(self, generator: Any, dtype: Any) -> Tensor:
+        draw = need_generator("Embedding", generator)
+        table = draw.normal((self.num_embeddings, self.embedding_dim), dtype=dtype)
         if self.padding_idx is not None:
-            table[self.padding_idx] = zeros((embedding_dim,), dtype=table.dtype)
-        self.weight = Parameter(table)
+            table[self.padding_idx] = zeros((self.embedding_dim,), dtype=table.dtype)
+        return table
+
+    def reset_parameters(self, generator: Generator | None = None) -> None:
+        """Draw the table anew.
+
+        Args:
+            generator: where it comes from; `rtch.random.default_generator` if left out.
+
+        Raises:
+            ArgumentError: no generator.
+        """
+        set_value(self.weight, self._drawn(generator, self.weight.dtype))
 
     @classmethod
     def from_pretrained(
@@ -88,27 +125,20 @@ class Embedding(Module):
             sparse: not supported.
 
         Raises:
+            ArgumentError: an argument that is none of these.
             DimensionError: embeddings have not two dimensions.
+            DTypeError: embeddings are no tensor of float32 or float64.
         """
+        need_floating("Embedding", embeddings)
         if embeddings.ndim != 2:
             raise DimensionError(
                 f"Embedding: embeddings must have two dimensions; got shape {list(embeddings.shape)}",
                 shape=embeddings.shape,
             )
         rows, width = embeddings.shape
-        made = cls(
-            rows,
-            width,
-            padding_idx,
-            max_norm,
-            norm_type,
-            scale_grad_by_freq,
-            sparse,
-            dtype=embeddings.dtype,
-            generator=Generator(0),
+        return cls(
+            rows, width, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse, embeddings, _freeze=freeze
         )
-        made.weight = Parameter(embeddings.detach(), requires_grad=not freeze)
-        return made
 
     def forward(self, input: Tensor) -> Tensor:
         """Apply the layer."""
