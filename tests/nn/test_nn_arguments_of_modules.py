@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import rtch
 from rtch import nn
@@ -51,7 +50,7 @@ MODULES = {
 
 
 @pytest.mark.parametrize(("name", "options"), IN_PLACE)
-def test_in_place_activations_write_into_their_input(name: str, options: tuple[Any, ...]) -> None:
+def test_in_place_activations_write_into_their_input(name: str, options: tuple[Any, ...], torch: Any) -> None:
     """As function and as module, by position and by name; gradients flow through as in PyTorch."""
     function, peer = getattr(functional, name), getattr(torch.nn.functional, name)
     expected = peer(torch.tensor(X), *options).numpy()
@@ -129,7 +128,7 @@ def test_both_names_of_an_axis() -> None:
             call()
 
 
-def test_inputs_may_be_named() -> None:
+def test_inputs_may_be_named(torch: Any) -> None:
     """As in PyTorch."""
     for name in ("relu", "sigmoid", "silu", "tanh"):
         found = getattr(functional, name)(input=rtch.asarray(X)).numpy()

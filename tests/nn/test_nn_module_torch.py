@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import rtch
 from rtch import nn
 from rtch.errors import ArgumentError, CheckpointDTypeError, CheckpointError, CheckpointShapeError, DTypeError
 
 
-def pair() -> tuple[nn.Sequential, torch.nn.Sequential]:
+def pair() -> tuple[nn.Sequential, Any]:
     """The same small network twice."""
+    torch = pytest.importorskip("torch")
     ours = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
     theirs = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2))
     theirs.load_state_dict({name: torch.tensor(value.numpy()) for name, value in ours.state_dict().items()})
@@ -46,7 +46,7 @@ def same(ours: list[Any], theirs: list[Any]) -> None:
 
 @pytest.mark.filterwarnings("ignore:Full backward hook is firing")
 @pytest.mark.parametrize("leaf", [False, True])
-def test_hooks_on_gradients_see_pytorchs(leaf: bool) -> None:
+def test_hooks_on_gradients_see_pytorchs(leaf: bool, torch: Any) -> None:
     """In its order; what they give takes the gradient's place; a removed one is not called."""
     x = np.arange(6, dtype="float32").reshape(2, 3) / 5
     ours, theirs = pair()
@@ -75,7 +75,7 @@ def test_hooks_on_gradients_see_pytorchs(leaf: bool) -> None:
         np.testing.assert_allclose(a.grad.numpy(), b.grad.numpy(), rtol=1e-5, atol=1e-6)
 
 
-def test_hooks_on_gradients_of_several_tensors() -> None:
+def test_hooks_on_gradients_of_several_tensors(torch: Any) -> None:
     """All of the arguments and of the results at once, with None for what has no gradient."""
 
     class Both(nn.Module):
@@ -162,7 +162,7 @@ def test_extra_state_goes_with_the_dictionary() -> None:
             call()
 
 
-def test_hooks_on_state_dictionaries_are_called_as_pytorchs() -> None:
+def test_hooks_on_state_dictionaries_are_called_as_pytorchs(torch: Any) -> None:
     """In the same order with the same prefixes and names."""
     logs = []
     for model, linear in zip(pair(), (nn.Linear, torch.nn.Linear), strict=True):
@@ -317,7 +317,7 @@ def kinds(model: Any) -> list[tuple[str, str]]:
     return [(name, type(module).__name__) for name, module in model.named_children()]
 
 
-def test_sequentials_are_added_and_repeated_as_pytorchs() -> None:
+def test_sequentials_are_added_and_repeated_as_pytorchs(torch: Any) -> None:
     """New ones by + and *, the same one by += and *=."""
     for make in (
         lambda n: n.Sequential(n.Linear(2, 2), n.Tanh()) + n.Sequential(n.ReLU()),

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import rtch
 from rtch.autograd import grad
@@ -42,7 +41,7 @@ def inputs(dtype: str) -> np.ndarray:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("name", "arguments"), CALLS)
-def test_values_and_gradients_are_pytorchs(name: str, arguments: Any, dtype: str) -> None:
+def test_values_and_gradients_are_pytorchs(name: str, arguments: Any, dtype: str, torch: Any) -> None:
     """To a rounding; NaN stays, and passes the gradient on."""
     a = inputs(dtype)
     function, peer = getattr(functional, name), getattr(torch.nn.functional, name)
