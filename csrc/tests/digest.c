@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * digest.c: `digest [expected.txt [quick]]` prints the self-test's digest per part, on every instruction set that
- * this CPU has and on 1 to 8 threads, which must all agree; given a file, also with what it says; quick: on 1
- * and 3 threads only, for builds that run slowly. Exit status 1 where any differs.
+ * this CPU has and on 1 to 8 threads, which must all agree; given a file, also with what it says; quick: on 3
+ * threads only, for builds that run slowly. Exit status 1 where any differs.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,7 +31,7 @@ int main(int argc, char **argv) {
         if (!rt_digest_name(part)) continue;
         for (int i = 0; i < 4; i++) {
             if (!rt_isa_available(isas[i])) continue;
-            for (int t = 0; t < 4; t += 1 + quick) {
+            for (int t = quick ? 2 : 0; t < (quick ? 3 : 4); t++) {
                 if (rt_init(isas[i], threads[t]) != RT_OK) return 2;
                 const uint64_t h = rt_digest(part);
                 if (!first) first = h;
