@@ -101,7 +101,7 @@ def signature(name: str, value: Any) -> str:
     return name + str(found.replace(parameters=kept, return_annotation=inspect.Signature.empty))
 
 
-def entry(prefix: str, name: str, value: Any) -> Iterator[str]:
+def entry(name: str, value: Any) -> Iterator[str]:
     """The part of a page about one name."""
     if not inspect.isroutine(value) and not inspect.isclass(value):
         return
@@ -124,7 +124,7 @@ def page(modules: tuple[str, ...]) -> str:
         if plain:
             parts.append("Values: " + ", ".join(f"`{n}`" for n in plain) + ".\n")
         for n, v in values:
-            parts += entry(name, n, v)
+            parts += entry(n, v)
     return re.sub(r"\n{3,}", "\n\n", "\n".join(parts)).rstrip() + "\n"
 
 

@@ -125,24 +125,20 @@ static inline vf64 v_gelu_f64(vf64 x) {
     return v_with_sign_f64(v_abs_f64(v_select_f64(x > v_splat_f64(9), x, r)), x);
 }
 
-/* g (P(x) + x P'(x)), c = erfc(|x| / sqrt 2) and e = e^(-x^2 / 2) */
-static inline vf64 v_gelu_slope(vf64 g, vf64 x, vf64 c, vf64 e) {
-    const vf64 half = c * 0.5, p = v_select_f64(x < v_splat_f64(0), half, 1.0 - half);
-    return g * v_fma_f64(x * V_NORMAL_PEAK, e, p);
-}
-
+/* g (P(x) + x P'(x)) */
 static inline vf64 v_gelu_grad_f64(vf64 g, vf64 x) {
     x = v_clamp_f64(x, 39);
     const vf64 a = v_abs_f64(x), z = a * V_ROOT_HALF, d = z + 3.0, t = (z - 3.0) / d;
     const vf64 e = v_exp_f64(a * a * -0.5);
     const vf64 slope = v_fma_f64(t, V_POLYNOMIAL(rt_erfc_f64, t), v_splat_f64(V_ERFC_1));
     const vf64 s = v_fma_f64(t, slope, v_splat_f64(V_ERFC_0));
-    return v_gelu_slope(g, x, e * (s / d), e);
+    const vf64 half = e * (s / d) * 0.5, p = v_select_f64(x < v_splat_f64(0), half, 1.0 - half);
+    return g * v_fma_f64(x * V_NORMAL_PEAK, e, p);
 }
 
 /* float32 -------------------------------------------------------------------------------------------------------- */
 
-/* e^(z^2) erfc(z) for z in [0, 10.7], and nearly so up to 15 */
+/* e^(z^2) erfc(z) for z in [0, 6] */
 static inline vf64 v_erfc_scaled_close(vf64 z) {
     const vf64 q = 1.0 / (z + 3.0);
     return V_ESTRIN(rt_erfc_f32, (z - 3.0) * q) * q;
