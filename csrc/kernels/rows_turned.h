@@ -128,9 +128,9 @@ static ALWAYS void RT_CAT(standardize_rows, D)(const TURNED *r, const char *b, i
 
 static ALWAYS void RT_CAT(standardize_turned_as, D)(const TURNED *r, const char *b, int64_t n, int64_t n_cols,
                                                     const int has_w, const int has_b) {
-    int64_t i = 0;
-    for (; i + 4 <= n; i += 4) RT_CAT(standardize_rows, D)(r, b, i, 4, n_cols, has_w, has_b);
-    for (; i < n; i++) RT_CAT(standardize_rows, D)(r, b, i, 1, n_cols, has_w, has_b);
+    int64_t i = n; /* backwards: what the pass before has read last is nearest */
+    for (; i >= 4; i -= 4) RT_CAT(standardize_rows, D)(r, b, i - 4, 4, n_cols, has_w, has_b);
+    for (; i > 0; i--) RT_CAT(standardize_rows, D)(r, b, i - 1, 1, n_cols, has_w, has_b);
 }
 
 static void RT_CAT(standardize_turned, D)(const char *x, int64_t x_row, const char *mean, const char *scale,

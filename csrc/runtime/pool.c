@@ -19,9 +19,10 @@
  * opened before its owner looks at that count (both sequentially consistent), so none is missed. `lock` is only taken
  * around sleep.
  *
- * Linux may leave two threads that never sleep for long on one CPU while another stands idle: it was seen for 50 ms at a
- * time on a machine of two CPUs, which then did the work of one. So a worker that finds itself on the CPU of a job's owner
- * moves away.
+ * Linux may put a thread that it wakes on the CPU of the one that woke it while another CPU stands idle, where the two wait
+ * for each other for milliseconds, and may leave it there as long as neither sleeps: the machine then does the work of one
+ * CPU. So an owner wakes sleepers away from its own CPU (each sleeper has a condition of its own, to be known), and a worker
+ * that finds itself on the CPU of a job's owner moves away.
  */
 #include "pool.h"
 
@@ -54,6 +55,13 @@
 
 #define LINE 64 /* what different threads write stands on different cache lines */
 
+typedef struct rt_sleeper {
+    rt_cond wake;
+    int asleep; /* nobody has woken it yet */
+    rt_place place;
+    struct rt_sleeper *next;
+} rt_sleeper;
+
 typedef struct {
     _Alignas(LINE) int64_t next;
     int64_t end;
@@ -73,14 +81,15 @@ static struct {
     _Alignas(LINE) uint64_t open; /* slots with tickets */
     _Alignas(LINE) uint64_t used; /* slots with an owner */
     _Alignas(LINE) int n_looking; /* workers that will see `open` without being woken */
-    int n_asleep;                 /* workers waiting on `start` */
+    int n_asleep;                 /* workers in `sleepers` */
     int n_waiting;                /* owners waiting on `done` */
     _Alignas(LINE) int n_threads; /* with the calling one; 0: not set yet */
     int n_workers;                /* started */
     int64_t look_ns;
-    rt_cond start, done;
+    rt_sleeper *sleepers; /* the one that fell asleep last comes first */
+    rt_cond done;
     rt_job jobs[N_SLOTS];
-} pool = {.start = RT_COND_INIT, .done = RT_COND_INIT};
+} pool = {.done = RT_COND_INIT};
 
 static rt_mutex lock = RT_MUTEX_INIT;
 static _Thread_local int current_root = ANY_ROOT; /* of the job that this thread is in */
@@ -171,12 +180,31 @@ static int may_help(int root) {
     return 0;
 }
 
+/* Wakes the n workers that fell asleep last, away from a CPU (-1: wherever they like), with the lock held. */
+static void wake_sleepers(int n, int cpu) {
+    for (; n > 0 && pool.sleepers; n--) {
+        rt_sleeper *s = pool.sleepers;
+        pool.sleepers = s->next;
+        ADD(pool.n_asleep, -1);
+        s->asleep = 0;
+        rt_keep_off(&s->place, cpu);
+        rt_wake_one(&s->wake);
+    }
+}
+
 /* Sleeps until a job opens; false when there are more workers than the number of threads allows. */
-static int sleep_until_open(void) {
+static int sleep_until_open(rt_sleeper *self) {
     rt_lock(&lock);
     ADD(pool.n_asleep, 1);
-    while (!LOAD(pool.open) && pool.n_workers < pool.n_threads) rt_wait(&pool.start, &lock);
-    ADD(pool.n_asleep, -1);
+    self->next = pool.sleepers;
+    pool.sleepers = self;
+    if (LOAD(pool.open) || pool.n_workers >= pool.n_threads) {
+        pool.sleepers = self->next;
+        ADD(pool.n_asleep, -1);
+    } else {
+        for (self->asleep = 1; self->asleep;) rt_wait(&self->wake, &lock);
+        rt_widen(&self->place);
+    }
     const int stay = pool.n_workers < pool.n_threads;
     if (!stay) __atomic_store_n(&pool.n_workers, pool.n_workers - 1, __ATOMIC_RELAXED);
     rt_unlock(&lock);
@@ -187,13 +215,15 @@ RT_THREAD_FN(worker, arg) {
     (void)arg;
     rt_fenv_enter(); /* for good: this thread runs nothing else */
     int64_t moved = 0;
+    rt_sleeper self = {.wake = RT_COND_INIT};
+    rt_place_here(&self.place);
     do {
         rt_look look = {0};
         ADD(pool.n_looking, 1);
         while (!__atomic_load_n(&pool.open, __ATOMIC_RELAXED) && look_on(&look)) continue;
         ADD(pool.n_looking, -1);
         part_from_owners(&moved);
-    } while (help(ANY_ROOT) || sleep_until_open());
+    } while (help(ANY_ROOT) || sleep_until_open(&self));
     return 0;
 }
 
@@ -205,15 +235,13 @@ static void start_workers(int n) {
 }
 
 /* A job was opened: wakes as many workers as it can use beyond those that look around, and owners that may help. */
-static void wake(int n_helpers, int nested) {
+static void wake(int n_helpers, int nested, int cpu) {
     const int n = n_helpers - LOAD(pool.n_looking), n_asleep = LOAD(pool.n_asleep);
     const int owners = nested && LOAD(pool.n_waiting) > 0;
     if ((n <= 0 || n_asleep == 0) && !owners) return;
     rt_lock(&lock);
+    wake_sleepers(n, cpu);
     rt_unlock(&lock);
-    if (n >= n_asleep) rt_wake_all(&pool.start);
-    else
-        for (int i = 0; i < n; i++) rt_wake_one(&pool.start);
     if (owners) rt_wake_all(&pool.done);
 }
 
@@ -268,10 +296,11 @@ void rt_parallel_for(int64_t n, int64_t grain, rt_range_fn fn, void *ctx) {
         job->regions[i].end = at;
     }
     const uint64_t bit = (uint64_t)1 << slot;
+    const int crowded = __atomic_load_n(&pool.look_ns, __ATOMIC_RELAXED) == CROWDED_NS;
     const int outer = current_root, root = outer == ANY_ROOT ? slot : outer;
     __atomic_store_n(&job->state, (uint64_t)root << 32 | (uint64_t)(n_parts - 1), __ATOMIC_RELEASE);
     __atomic_fetch_or(&pool.open, bit, __ATOMIC_SEQ_CST);
-    wake(n_parts - 1, outer != ANY_ROOT);
+    wake(n_parts - 1, outer != ANY_ROOT, crowded ? -1 : job->cpu);
 
     current_root = root;
     work(job, 0);
@@ -298,7 +327,8 @@ static void after_fork_child(void) {
     for (int i = 0; i < N_SLOTS; i++) pool.jobs[i].state = 0;
     pool.open = pool.used = 0;
     pool.n_looking = pool.n_asleep = pool.n_waiting = pool.n_workers = 0;
-    pool.start = pool.done = fresh;
+    pool.sleepers = NULL;
+    pool.done = fresh;
     lock = released;
 }
 #endif
@@ -351,8 +381,8 @@ int rt_set_num_threads(int n) {
     rt_lock(&lock);
     __atomic_store_n(&pool.n_threads, n, __ATOMIC_RELAXED);
     __atomic_store_n(&pool.look_ns, look_ns, __ATOMIC_RELAXED);
+    wake_sleepers(MAX_THREADS, -1); /* those that are too many now leave */
     rt_unlock(&lock);
-    rt_wake_all(&pool.start); /* those that are too many now leave */
     return RT_OK;
 }
 

@@ -53,6 +53,10 @@ static inline int rt_make_exit_key(rt_exit_key *key, void(WINAPI *fn)(void *)) {
 #include <sched.h>
 #include <signal.h>
 #include <time.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 typedef pthread_mutex_t rt_mutex;
 typedef pthread_cond_t rt_cond;
@@ -119,6 +123,42 @@ typedef pthread_key_t rt_exit_key;
 #define RT_EXIT_FN
 #define rt_make_exit_key(key, fn) pthread_key_create(key, fn)
 #define rt_set_exit_value(key, value) pthread_setspecific(key, value)
+#endif
+
+/* A thread that another one is about to wake: rt_keep_off narrows the CPUs it may run on, which decides where it wakes, and
+ * the thread itself takes that back by rt_widen. Who changed them meanwhile is left with what they chose. */
+#if defined(__linux__)
+typedef struct {
+    pid_t tid;
+    int narrowed;
+    cpu_set_t before, after;
+} rt_place;
+
+static inline void rt_place_here(rt_place *place) {
+    *place = (rt_place){.tid = (pid_t)syscall(SYS_gettid)};
+}
+
+static inline void rt_keep_off(rt_place *place, int cpu) {
+    if (place->narrowed || cpu < 0 || cpu >= CPU_SETSIZE) return;
+    if (sched_getaffinity(place->tid, sizeof(cpu_set_t), &place->before) != 0) return;
+    place->after = place->before;
+    CPU_CLR(cpu, &place->after);
+    if (CPU_COUNT(&place->after) == 0 || CPU_EQUAL(&place->after, &place->before)) return;
+    place->narrowed = sched_setaffinity(place->tid, sizeof(cpu_set_t), &place->after) == 0;
+}
+
+static inline void rt_widen(rt_place *place) {
+    cpu_set_t now;
+    if (!place->narrowed) return;
+    place->narrowed = 0;
+    if (sched_getaffinity(0, sizeof(now), &now) == 0 && CPU_EQUAL(&now, &place->after))
+        sched_setaffinity(0, sizeof(now), &place->before);
+}
+#else
+typedef char rt_place;
+#define rt_place_here(place) ((void)(place))
+#define rt_keep_off(place, cpu) ((void)(place), (void)(cpu))
+#define rt_widen(place) ((void)(place))
 #endif
 
 #endif

@@ -258,12 +258,80 @@ static void *leave_a_cpu(void *arg) {
     return NULL;
 }
 
-/* In a thread of its own, whose affinity ends with it. */
-static void test_leaving_a_cpu(void) {
+typedef struct {
+    int here, arrived, elsewhere, kept;
+    cpu_set_t all;
+} places;
+
+static void where(void *ctx, int64_t begin, int64_t end) {
+    places *p = ctx;
+    (void)begin, (void)end;
+    __atomic_fetch_add(&p->arrived, 1, __ATOMIC_SEQ_CST);
+    if (rt_cpu() != p->here) {
+        cpu_set_t now;
+        __atomic_fetch_add(&p->elsewhere, 1, __ATOMIC_SEQ_CST);
+        p->kept += sched_getaffinity(0, sizeof(now), &now) == 0 && CPU_EQUAL(&now, &p->all);
+    }
+    while (__atomic_load_n(&p->arrived, __ATOMIC_SEQ_CST) < 2) rt_yield();
+}
+
+/* A sleeping worker wakes away from the CPU of its owner, which is held where it is, and may then run anywhere. */
+static void *wake_elsewhere(void *arg) {
+    (void)arg;
+    places p = {.here = rt_cpu()};
+    cpu_set_t one;
+    CHECK(sched_getaffinity(0, sizeof(p.all), &p.all) == 0);
+    if (CPU_COUNT(&p.all) < 2) return NULL;
+    rt_set_num_threads(2);
+    rt_parallel_for(2, 1, where, &p); /* starts the worker, which inherits this thread's affinity */
+    CPU_ZERO(&one);
+    CPU_SET(p.here = rt_cpu(), &one);
+    CHECK(sched_setaffinity(0, sizeof(one), &one) == 0);
+    for (int i = 0; i < 50; i++) {
+        p.arrived = p.elsewhere = p.kept = 0;
+        usleep(300); /* the worker falls asleep */
+        rt_parallel_for(2, 1, where, &p);
+        CHECK(p.elsewhere == 1 && p.kept == 1);
+    }
+    return NULL;
+}
+
+/* Where a thread may run while another one wakes it, and after. */
+static void *keep_off_a_cpu(void *arg) {
+    cpu_set_t all, now, one;
+    rt_place place;
+    (void)arg;
+    CHECK(sched_getaffinity(0, sizeof(all), &all) == 0);
+    rt_place_here(&place);
+    rt_keep_off(&place, -1);
+    rt_keep_off(&place, CPU_SETSIZE);
+    CHECK(!place.narrowed);
+    const int cpu = rt_cpu();
+    rt_keep_off(&place, cpu);
+    CHECK(sched_getaffinity(0, sizeof(now), &now) == 0);
+    if (CPU_COUNT(&all) < 2) {
+        CHECK(!place.narrowed && CPU_EQUAL(&now, &all)); /* there is no other one */
+        return NULL;
+    }
+    CHECK(place.narrowed && !CPU_ISSET(cpu, &now) && CPU_COUNT(&now) == CPU_COUNT(&all) - 1 && rt_cpu() != cpu);
+    rt_widen(&place);
+    CHECK(sched_getaffinity(0, sizeof(now), &now) == 0 && CPU_EQUAL(&now, &all));
+    rt_keep_off(&place, cpu);
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    CHECK(sched_setaffinity(0, sizeof(one), &one) == 0); /* somebody else decides */
+    rt_widen(&place);
+    CHECK(sched_getaffinity(0, sizeof(now), &now) == 0 && CPU_EQUAL(&now, &one));
+    return NULL;
+}
+
+/* Its affinity ends with the thread. */
+static void in_a_thread(void *(*fn)(void *)) {
     pthread_t thread;
-    CHECK(pthread_create(&thread, NULL, leave_a_cpu, NULL) == 0);
+    CHECK(pthread_create(&thread, NULL, fn, NULL) == 0);
     pthread_join(thread, NULL);
 }
+
 #endif
 
 static double cpu_time(void) {
@@ -338,7 +406,9 @@ int main(void) {
     test_a_changing_number();
 #if defined(__linux__)
     test_numbers_of_workers();
-    test_leaving_a_cpu();
+    in_a_thread(leave_a_cpu);
+    in_a_thread(keep_off_a_cpu);
+    in_a_thread(wake_elsewhere);
 #endif
     test_idle();
     if (can_fork_with_threads()) test_forks();
