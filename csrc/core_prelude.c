@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * core_prelude.c: what the extension module holds besides the C library: DLPack's capsules, which are Python objects.
+ * core_prelude.c: what the extension module holds besides the C library: DLPack's capsules and the payloads of graph nodes,
+ * which are Python objects. Its calls of the library are those that note themselves on a tape (calls.h).
+ *
  * cffi passes no objects, so Python calls these through ctypes by their addresses, with the interpreter's lock held: of
  * two threads that consume one capsule, one gets it.
  */
 #include "rtch.h"
+
+#define RT_TAPING
+#include "calls.h"
 
 static const char *const capsule_names[2] = {"dltensor", "dltensor_versioned"};
 static const char *const used_names[2] = {"used_dltensor", "used_dltensor_versioned"};
@@ -41,4 +46,47 @@ static uintptr_t py_make_capsule(void) {
 
 static uintptr_t py_take_capsule(void) {
     return (uintptr_t)take_capsule;
+}
+
+/* The C core holds objects without the interpreter's lock, and lets go of them. */
+static void retain_object(void *object) {
+    const PyGILState_STATE state = PyGILState_Ensure();
+    Py_IncRef(object);
+    PyGILState_Release(state);
+}
+
+static void release_object(void *object) {
+    if (!Py_IsInitialized()) return;
+    const PyGILState_STATE state = PyGILState_Ensure();
+    Py_DecRef(object);
+    PyGILState_Release(state);
+}
+
+static void py_hold_objects(void) {
+    rt_set_objects(retain_object, release_object);
+}
+
+/* A node's object in one of its two places; None where there is none. */
+static PyObject *get_object(uintptr_t node, int hooks) {
+    PyObject *object = *rt_node_object(node, hooks);
+    if (!object) object = Py_None;
+    Py_IncRef(object);
+    return object;
+}
+
+static void set_object(uintptr_t node, int hooks, PyObject *object) {
+    void **place = rt_node_object(node, hooks);
+    PyObject *const before = *place;
+    if (object == Py_None) object = NULL;
+    Py_IncRef(object);
+    __atomic_store_n(place, object, __ATOMIC_RELEASE);
+    Py_DecRef(before);
+}
+
+static uintptr_t py_get_object(void) {
+    return (uintptr_t)get_object;
+}
+
+static uintptr_t py_set_object(void) {
+    return (uintptr_t)set_object;
 }

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""Makes the C side of the op table: `python csrc/generate.py header|cdef OUT`. Runs in the build, with a bare Python.
+"""Makes the C side of the op table: `python csrc/generate.py header|cdef|calls OUT`. Runs in the build, with a bare
+Python.
 
 header  ops.h: the op numbers and, per kind and dtype, the X-macro list of ops that have a loop.
 cdef    what cffi reads: the declarations of rtch.h between its cdef markers. Python takes op numbers from the table.
+calls   calls.h: entries of rtch.h as instructions: how each is noted on a tape, and how it is run from one.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -21,7 +24,13 @@ SHORT = {dtype.short: dtype for dtype in ALL}
 LISTED = (Kind.UNARY, Kind.PREDICATE, Kind.BINARY, Kind.COMPARE)
 NONE, SAME = -1, -2
 # Addresses of the functions in core_prelude.c.
-PRELUDE = "uintptr_t py_make_capsule(void);\nuintptr_t py_take_capsule(void);\n"
+PRELUDE = """uintptr_t py_make_capsule(void);
+uintptr_t py_take_capsule(void);
+void py_hold_objects(void);
+uintptr_t py_get_object(void);
+uintptr_t py_set_object(void);
+extern "Python" void rt_py_recorded(uintptr_t node);
+"""
 
 
 def _computes(rule: Rule, short: str) -> int:
@@ -40,6 +49,17 @@ def _table(rows: list[list[int]]) -> str:
 
 def _info(op: Op) -> str:
     return f"X({op.name.upper()}, RT_KIND_{op.kind.name}, RT_RULE_{op.rule.name}, {int(op.costly)}, {int(op.to_real)})"
+
+
+def _saves(op: Op) -> list[str]:
+    masks = [_mask(op, names) if grad is not None else "RT_NO_GRADIENT" for grad, names in zip(op.grads, op.needs)]
+    return [*masks, *["RT_NO_GRADIENT"] * 3][:3]
+
+
+def _mask(op: Op, names: tuple[str, ...]) -> str:
+    """The inputs among names, as bits, and the result."""
+    inputs = sum(1 << i for i, name in enumerate(op.inputs) if name in names)
+    return f"{inputs} | RT_SAVES_OUT" if "out" in names else f"{inputs}"
 
 
 def _is_to_real(op: Op, dtype: DType) -> bool:
@@ -74,6 +94,10 @@ def header() -> str:
         "#define RT_OP_INFO(X) \\",
         " \\\n".join(f"    {_info(op)}" for op in OPS),
         "",
+        "/* RT_OP_SAVES(X): X(NAME, x, y, z), of bits RT_SAVES_: what the gradients towards the inputs need. */",
+        "#define RT_OP_SAVES(X) \\",
+        " \\\n".join(f"    X({op.name.upper()}, {', '.join(_saves(op))})" for op in OPS),
+        "",
         "enum { " + ", ".join(f"RT_KIND_{kind.name}" for kind in Kind) + " };",
         "enum { " + ", ".join(f"RT_RULE_{rule.name}" for rule in Rule) + ", RT_N_RULES };",
         "",
@@ -100,6 +124,155 @@ def header() -> str:
     return "\n".join(lines)
 
 
+# The instructions of templates. Entries that give a tensor and change nothing.
+INSTRUCTIONS = """unary binary binary_scalar where lerp nan_to_num hardtanh hardtanh_grad threshold reduce variance
+    argreduce scan sum_to matmul convolution convolution_transpose convolution_weight pool_gather pool_scatter
+    embedding_grad cast contiguous copy concat take index_add gather gather_along scatter_along softmax softmax_grad
+    logsumexp cross_entropy_grad standardize_grad standardize_grad_weight permute transpose broadcast_to reshape
+    squeeze_like index from_strides part empty full arange dropout detach""".split()
+# Entries after which a tape is no template: they read elements or write.
+SPOILING = """from_memory to_memory item_f64 item_i64 data own own_all own_memory assign scatter binary_inplace step
+    dlpack_export dlpack_import""".split()
+# How many items an array holds, by its parameter's name, and where it is not that.
+LENGTHS = {"shape": "ndim", "strides": "ndim", "spec": "4 * n", "sizes": "n"}
+LENGTHS_IN = {
+    ("permute", "axes"): "ndim",
+    ("gather", "axes"): "n",
+    ("convolution", "axes"): "4 * (x->ndim - 2)",
+    ("convolution_transpose", "axes"): "4 * (x->ndim - 2)",
+    ("convolution_weight", "axes"): "4 * (x->ndim - 2)",
+}
+
+
+def _declaration(text: str, name: str) -> tuple[str, list[tuple[str, str]]]:
+    """What an entry of rtch.h returns, and the type and name of its parameters."""
+    found = re.search(rf"^([\w ]+[ *]+)rt_{name}\(([^)]*)\);", text, re.MULTILINE)
+    if not found:
+        raise SystemExit(f"rtch.h declares no rt_{name}")
+    parameters = []
+    for parameter in re.sub(r"\s+", " ", found[2]).split(", "):
+        if parameter != "void":
+            kind, bare = re.fullmatch(r"(.*?[ *])(\w+)", parameter.strip()).groups()  # type: ignore[union-attr]
+            parameters.append((kind.strip(), bare))
+    return found[1].strip(), parameters
+
+
+def _instruction(name: str, parameters: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    """The lines that note a call, and those that run it."""
+    note, run, passed = [f"rt_tape_word(RT_CALL_{name.upper()});"], [], []
+    after = []
+    for kind, bare in parameters:
+        passed.append(bare)
+        if kind == "const int64_t *":
+            length = LENGTHS_IN.get((name, bare)) or LENGTHS[bare]
+            note.append(f"rt_tape_array({length}, {bare});")
+            run += [f"const int64_t *const {bare} = *at + 1;", "*at += 1 + **at;"]
+        elif kind in ("const rt_tensor *", "rt_tensor *"):
+            note.append(f"rt_tape_tensor({bare});")
+            run.append(f"rt_tensor *const {bare} = rt_take_slot(at, slots);")
+        elif kind == "rt_tensor *const *":
+            note.append(f"for (int k = 0; k < n; k++) rt_tape_tensor({bare}[k]);")
+            run += [
+                f"rt_tensor *{bare}[RT_MOST_SLOTS];",
+                f"for (int k = 0; k < n; k++) {bare}[k] = rt_take_slot(at, slots);",
+            ]
+        elif kind == "rt_tensor **":
+            after.append(bare)
+            run.append(f"rt_tensor *{bare} = NULL;")
+            passed[-1] = f"&{bare}"
+        elif kind == "double":
+            note.append(f"rt_tape_double({bare});")
+            run.append(f"const double {bare} = rt_take_double(at);")
+        else:
+            note.append(f"rt_tape_word((int64_t){bare});")
+            run.append(f"const {kind} {bare} = ({kind})*(*at)++;")
+    run.append(f"rt_tensor *const out = rt_{name}({', '.join(passed)});")
+    run += ["if (!out) return 0;", "slots[(*n_slots)++] = out;"]
+    note.append("rt_tape_result(out);")
+    for bare in after:
+        note.append(f"rt_tape_further({bare} ? *{bare} : 0);")
+        run.append(f"slots[(*n_slots)++] = {bare};")
+    return note, [*run, "return 1;"]
+
+
+def calls() -> str:
+    """The text of calls.h."""
+    text = (ROOT / "csrc" / "include" / "rtch.h").read_text(encoding="utf-8")
+    lines = [
+        "/* SPDX-License-Identifier: MIT",
+        " * Generated by csrc/generate.py from csrc/include/rtch.h; not edited by hand.",
+        " *",
+        " * The instructions of templates. With RT_TAPING each entry is one that also notes its calls on the tape of this",
+        " * thread, if one is open. */",
+        "#ifndef RTCH_CALLS_H",
+        "#define RTCH_CALLS_H",
+        "",
+        '#include "rtch.h"',
+        "",
+        "#define RT_MOST_SLOTS 256",
+        "enum {",
+        *(f"    RT_CALL_{name.upper()}," for name in INSTRUCTIONS),
+        "};",
+        "",
+        "typedef struct rt_tape rt_tape;",
+        "extern _Thread_local rt_tape *rt_open_tape;",
+        "void rt_tape_spoil(void);",
+        "void rt_tape_word(int64_t word);",
+        "void rt_tape_double(double value);",
+        "void rt_tape_array(int64_t n, const int64_t *items);",
+        "void rt_tape_tensor(const rt_tensor *t);",
+        "void rt_tape_result(rt_tensor *out);",
+        "void rt_tape_further(rt_tensor *out);",
+        "",
+        "#if defined(RT_TAPING)",
+    ]
+    running = []
+    for name in INSTRUCTIONS + SPOILING:
+        result, parameters = _declaration(text, name)
+        given = ", ".join(f"{kind} {bare}".replace("* ", "*") for kind, bare in parameters)
+        passed = ", ".join(bare for _, bare in parameters)
+        note, run = ["rt_tape_spoil();"], []
+        if name in INSTRUCTIONS:
+            note, run = _instruction(name, parameters)
+        space = "" if result.endswith("*") else " "
+        lines += [
+            f"static {result}{space}taped_{name}({given}) {{",
+            f"    {result}{space}out = rt_{name}({passed});",
+            "    if (__builtin_expect(rt_open_tape != 0, 0)) {",
+            *(f"        {line}" for line in note),
+            "    }",
+            "    return out;",
+            "}",
+            f"#define rt_{name} taped_{name}",
+        ]
+        if run:
+            running += [f"    case RT_CALL_{name.upper()}: {{", *(f"        {line}" for line in run), "    }"]
+    lines += [
+        "#else",
+        "static inline rt_tensor *rt_take_slot(const int64_t **at, rt_tensor *const *slots) {",
+        "    const int64_t slot = *(*at)++;",
+        "    return slot < 0 ? 0 : slots[slot];",
+        "}",
+        "static inline double rt_take_double(const int64_t **at) {",
+        "    double value;",
+        "    __builtin_memcpy(&value, (*at)++, sizeof(value));",
+        "    return value;",
+        "}",
+        "/* Runs the instruction at *at, which moves on; its results take the next slots. 0 where it failed. */",
+        "static int rt_run_call(const int64_t **at, rt_tensor **slots, int *n_slots) {",
+        "    switch (*(*at)++) {",
+        *running,
+        "    }",
+        "    return 0;",
+        "}",
+        "#endif",
+        "",
+        "#endif",
+        "",
+    ]
+    return "\n".join(lines)
+
+
 def cdef() -> str:
     """The declarations that cffi parses."""
     text = (ROOT / "csrc" / "include" / "rtch.h").read_text(encoding="utf-8")
@@ -111,7 +284,7 @@ def cdef() -> str:
 def main() -> None:
     """Write the text that the first argument names to the file that the second names."""
     what, out = sys.argv[1:]
-    Path(out).write_text({"header": header, "cdef": cdef}[what](), encoding="utf-8")
+    Path(out).write_text({"header": header, "cdef": cdef, "calls": calls}[what](), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ extern "C" {
 #define RT_ERR_OVERLAP 10
 #define RT_ERR_BOUNDS 11
 #define RT_ERR_FOREIGN 12 /* memory of another library that can't be used as it is */
+#define RT_ERR_FREED 13
 
 /* dtypes; src/rtch/dtypes.py has the same numbers. F16 and BF16 are stored and cast, never computed in. */
 #define RT_BOOL 0
@@ -76,6 +77,7 @@ typedef struct rt_tensor {
     uint8_t ndim;
     uint8_t contiguous; /* row-major without gaps */
     uint8_t bcast;      /* bit i: operand i was broadcast to make this result */
+    uintptr_t node;     /* the graph node that made it, an rt_node *; 0 outside every graph */
     int32_t n_refs;     /* private from here on */
     uint8_t layout;     /* RT_LAYOUT_*, or unknown until rt_layout asks */
     struct rt_storage *storage;
@@ -291,6 +293,83 @@ int rt_set_num_threads(int n);
 int rt_get_num_threads(void);
 int rt_default_num_threads(void); /* the CPUs that affinity and control group leave to the process */
 int64_t rt_copies_made(void);     /* copies that copy-on-write had to make */
+
+/* The graph (graph/node.h). A header with a node takes part in it: an elementwise call enters its result, the caller of any
+   other enters it by rt_record, where this thread records. Nodes are named by address; who holds a header that leads to
+   one may use it. */
+#define RT_NODE_LEAF -1   /* where gradients end */
+#define RT_NODE_CUSTOM -2 /* its gradients are the caller's */
+#define RT_SAVES_OUT 0x100000000
+int rt_grad_enabled(void);
+void rt_set_grad_enabled(int enabled);
+/* Holds and lets go of the Python objects of nodes. */
+void rt_set_objects(void (*retain)(void *object), void (*release)(void *object));
+void rt_set_on_record(void (*call)(uintptr_t node)); /* called for each new node; NULL: nothing is */
+rt_tensor *rt_detach(rt_tensor *t);
+rt_tensor *rt_make_leaf(rt_tensor *t);                    /* a header like t with a leaf of its own */
+rt_tensor *rt_with_node(rt_tensor *t, uintptr_t node);    /* a header like t that this node made */
+void rt_pass_node_on(rt_tensor *to, const rt_tensor *from); /* from's new memory is to's: it is the same value */
+/* Takes over out and gives it, or a header in its place where others hold it, entered as the result of an op. in[i] may be
+   NULL. saves: RT_SAVES_OUT and bit i for input i. attributes: a number that stands for what else decides the gradients;
+   0: nothing does; -1: it has none. payload: a Python object, or 0. numbers: the spec of RT_OP_GETITEM. */
+rt_tensor *rt_record(int op, rt_tensor *out, int n, rt_tensor *const *in, uint64_t saves, int64_t attributes,
+                     uintptr_t payload, int n_numbers, const int64_t *numbers);
+/* The same for an op of at most three inputs that saves what its row says. */
+rt_tensor *rt_record_few(int op, rt_tensor *out, rt_tensor *x, rt_tensor *y, rt_tensor *z, int n, int64_t attributes,
+                         uintptr_t payload);
+int rt_node_op(uintptr_t node);
+int rt_node_dtype(uintptr_t node);
+int64_t rt_node_seq(uintptr_t node);
+int rt_node_is_freed(uintptr_t node);
+int rt_node_ndim(uintptr_t node);
+const int64_t *rt_node_shape(uintptr_t node);
+int rt_node_n_edges(uintptr_t node);
+uintptr_t rt_node_edge(uintptr_t node, int i);
+uint64_t rt_node_saves(uintptr_t node);
+rt_tensor *rt_node_saved(uintptr_t node, int i); /* a share; NULL of an input that was none */
+int rt_node_bcast(uintptr_t node);
+/* A Python number among the inputs: its place, and its kind in the second byte; -1: there is none. */
+int rt_node_scalar(uintptr_t node, double *parts, int64_t *i);
+int64_t rt_node_numbers(uintptr_t node, int64_t *out);
+void **rt_node_object(uintptr_t node, int hooks); /* the place of its attributes or gradient, or of its hooks */
+uintptr_t rt_node_share(uintptr_t node);
+int64_t rt_live_nodes(void);
+void rt_node_release(uintptr_t node);
+
+/* A backward pass (graph/pass.c): from roots with their seeds to the wanted nodes, or, where n_wanted is -1, to every leaf.
+   It runs in this library, and stops for nodes whose gradients Python must compute. NULL with the status set; RT_ERR_FREED
+   where a node that would run was freed before, which *failed then names. */
+#define RT_PASS_RETAIN 1 /* nodes keep what they saved */
+#define RT_PASS_CREATE 2 /* the pass is recorded: Python computes every gradient */
+#define RT_PASS_PYTHON 4 /* Python computes every gradient */
+#define RT_PASS_SERIAL 8 /* nodes run one after the other */
+#define RT_PASS_TRACE 16 /* note when and where each node runs */
+typedef struct rt_pass rt_pass;
+rt_pass *rt_pass_new(int n_roots, const uintptr_t *roots, rt_tensor *const *seeds, int n_wanted,
+                     const uintptr_t *wanted, int flags, uintptr_t *failed);
+#define RT_PASS_DONE 0
+#define RT_PASS_NODE 1   /* Python's turn, with rt_pass_node */
+#define RT_PASS_PAUSE 2  /* call again; signals may be looked at meanwhile */
+#define RT_PASS_FAILED 3 /* see rt_last_status */
+int rt_pass_run(rt_pass *p);
+uintptr_t rt_pass_node(const rt_pass *p);
+rt_tensor *rt_pass_gradient(const rt_pass *p); /* a share of the gradient that reached it; NULL: none did */
+int rt_pass_runs(const rt_pass *p);            /* whether gradients towards any input are wanted; else only hooks run */
+int rt_pass_wants(const rt_pass *p, int i);    /* whether the one towards input i is */
+void rt_pass_replace(rt_pass *p, rt_tensor *g); /* another gradient in the place of the one that reached it */
+void rt_pass_tape(rt_pass *p);                 /* what this thread now calls becomes the node's template */
+int rt_pass_deliver(rt_pass *p, int n, rt_tensor *const *gradients);
+int rt_pass_n_found(const rt_pass *p); /* candidates */
+uintptr_t rt_pass_found(const rt_pass *p, int i, rt_tensor **gradient); /* and a share of its gradient, or NULL */
+rt_tensor *rt_pass_found_at(const rt_pass *p, uintptr_t node);
+void rt_pass_set(rt_pass *p, int n_threads, int64_t grain); /* 0: all; elements a batch must have to be shared out; -1 */
+/* nodes, edges, batches, widest batch, accumulations, of them in place, peak bytes of gradients, nodes in Python. */
+#define RT_N_PASS_STATS 8
+void rt_pass_stats(const rt_pass *p, int64_t *out);
+/* For each node that ran: op, start, duration (ns), thread, batch, ndim, shape. Returns how many numbers; out may be NULL. */
+int64_t rt_pass_spans(const rt_pass *p, int64_t *out);
+void rt_pass_free(rt_pass *p);
+int rt_limit_threads(int n); /* in calls of this thread; 0: no limit. Returns the limit before. */
 
 /* Self-test: part i runs one op, or one kernel that is no op, on fixed inputs and hashes the bits it gives.
  */

@@ -73,6 +73,7 @@ typedef struct {
     void *ctx;
     int64_t piece;
     int n_regions;
+    int limit;
     int cpu; /* the owner's, when it opened the job; -1 not known */
     rt_region regions[N_REGIONS];
 } rt_job;
@@ -93,6 +94,19 @@ static struct {
 
 static rt_mutex lock = RT_MUTEX_INIT;
 static _Thread_local int current_root = ANY_ROOT; /* of the job that this thread is in */
+static _Thread_local int number;                  /* of this worker; 0 in a thread that is none */
+static _Thread_local int limit;                   /* of threads for this one's jobs; 0: none */
+static int n_numbers;
+
+int rt_worker_number(void) {
+    return number;
+}
+
+int rt_limit_threads(int n) {
+    const int before = limit;
+    limit = n;
+    return before;
+}
 
 #define LOAD(x) __atomic_load_n(&(x), __ATOMIC_SEQ_CST)
 #define ADD(x, n) __atomic_fetch_add(&(x), n, __ATOMIC_SEQ_CST)
@@ -145,10 +159,10 @@ static int help(int root) {
                                              __ATOMIC_RELAXED))
                 continue;
             if (TICKETS(state) == 1) __atomic_fetch_and(&pool.open, ~((uint64_t)1 << slot), __ATOMIC_RELAXED);
-            const int outer = current_root;
-            current_root = ROOT(state);
+            const int outer = current_root, outer_limit = limit;
+            current_root = ROOT(state), limit = job->limit;
             work(job, TICKETS(state));
-            current_root = outer;
+            current_root = outer, limit = outer_limit;
             if (N_INSIDE(__atomic_fetch_sub(&job->state, INSIDE, __ATOMIC_SEQ_CST)) == 1 && LOAD(pool.n_waiting) > 0) {
                 rt_lock(&lock);
                 rt_unlock(&lock);
@@ -213,6 +227,7 @@ static int sleep_until_open(rt_sleeper *self) {
 
 RT_THREAD_FN(worker, arg) {
     (void)arg;
+    number = __atomic_add_fetch(&n_numbers, 1, __ATOMIC_RELAXED);
     rt_fenv_enter(); /* for good: this thread runs nothing else */
     int64_t moved = 0;
     rt_sleeper self = {.wake = RT_COND_INIT};
@@ -273,7 +288,8 @@ static int take_slot(void) {
 
 void rt_parallel_for(int64_t n, int64_t grain, rt_range_fn fn, void *ctx) {
     if (n <= 0) return;
-    const int n_threads = __atomic_load_n(&pool.n_threads, __ATOMIC_RELAXED);
+    int n_threads = __atomic_load_n(&pool.n_threads, __ATOMIC_RELAXED);
+    if (limit > 0 && limit < n_threads) n_threads = limit;
     const int slot = n > grain && n_threads > 1 ? take_slot() : -1;
     if (slot < 0) {
         fn(ctx, 0, n);
@@ -284,7 +300,7 @@ void rt_parallel_for(int64_t n, int64_t grain, rt_range_fn fn, void *ctx) {
     if (__atomic_load_n(&pool.n_workers, __ATOMIC_RELAXED) < n_parts - 1) start_workers(n_parts - 1);
 
     rt_job *job = &pool.jobs[slot];
-    job->fn = fn, job->ctx = ctx;
+    job->fn = fn, job->ctx = ctx, job->limit = limit;
     __atomic_store_n(&job->cpu, rt_cpu(), __ATOMIC_RELAXED);
     job->n_regions = n_parts < N_REGIONS ? n_parts : N_REGIONS;
     job->piece = grain * (n_grains > PIECES * n_parts ? n_grains / (PIECES * n_parts) : 1);

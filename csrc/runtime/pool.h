@@ -14,4 +14,7 @@ typedef void (*rt_range_fn)(void *ctx, int64_t begin, int64_t end);
  * the workers. n <= grain is one call on this thread. How the range is cut must not change what fn computes. */
 void rt_parallel_for(int64_t n, int64_t grain, rt_range_fn fn, void *ctx);
 
+/* Which worker the calling thread is, counted from 1; 0: none. */
+int rt_worker_number(void);
+
 #endif

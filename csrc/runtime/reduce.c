@@ -322,7 +322,7 @@ rt_tensor *rt_variance(int op, const rt_tensor *a, uint64_t axes, int keepdims, 
     if (dtype < 0) RT_FAIL(RT_ERR_DTYPE);
     if (a->ndim < 64 && axes >> a->ndim) RT_FAIL(RT_ERR_DIMENSION);
     rt_tensor *x = rt_as_dtype(a, dtype), *mean = x ? rt_reduce(RT_OP_MEAN, x, axes, 1) : NULL;
-    rt_tensor *deviations = mean ? rt_binary(RT_OP_SUBTRACT, x, mean) : NULL;
+    rt_tensor *deviations = mean ? rt_run_binary(RT_OP_SUBTRACT, x, mean) : NULL;
     if (x) rt_release(x);
     if (mean) rt_release(mean);
     if (!deviations) return NULL;

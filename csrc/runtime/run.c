@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime.h"
+#include "../graph/node.h"
 
 /* What takes tens of cycles an element pays for a second thread earlier. */
 static int64_t grain_of(int op) {
@@ -31,7 +32,7 @@ rt_tensor *rt_contiguous(const rt_tensor *a) {
     return out;
 }
 
-rt_tensor *rt_unary(int op, const rt_tensor *a) {
+static rt_tensor *run_unary(int op, const rt_tensor *a) {
     const int kind = rt_kind_of(op);
     if (kind != RT_KIND_UNARY && kind != RT_KIND_PREDICATE) RT_FAIL(RT_ERR_DTYPE);
     const int dtype = rt_compute_dtype(op, a->dtype);
@@ -40,7 +41,7 @@ rt_tensor *rt_unary(int op, const rt_tensor *a) {
     if (dtype != a->dtype) {
         rt_tensor *cast = rt_cast(a, dtype);
         if (!cast) return NULL;
-        rt_tensor *out = rt_unary(op, cast);
+        rt_tensor *out = run_unary(op, cast);
         rt_release(cast);
         return out;
     }
@@ -51,6 +52,10 @@ rt_tensor *rt_unary(int op, const rt_tensor *a) {
     rt_fenv_leave(fenv);
     rt_count_call(RT_FAMILY_ELEMENTWISE, 1, &a, path);
     return out;
+}
+
+rt_tensor *rt_unary(int op, const rt_tensor *a) {
+    return rt_recorded(op, run_unary(op, a), 1, &a);
 }
 
 /* Runs a loop on operands that are of one dtype already, into a new tensor. */
@@ -90,8 +95,13 @@ static rt_tensor *binary_as(int op, int dtype, const rt_tensor *a, const rt_tens
     return out;
 }
 
-rt_tensor *rt_binary(int op, const rt_tensor *a, const rt_tensor *b) {
+rt_tensor *rt_run_binary(int op, const rt_tensor *a, const rt_tensor *b) {
     return binary_as(op, rt_promote(a->dtype, b->dtype), a, b);
+}
+
+rt_tensor *rt_binary(int op, const rt_tensor *a, const rt_tensor *b) {
+    const rt_tensor *const in[2] = {a, b};
+    return rt_recorded(op, rt_run_binary(op, a, b), 2, in);
 }
 
 typedef struct {
@@ -128,7 +138,7 @@ static int integer_fits(int dtype, int kind, int64_t i) {
     return bits == 64 || (i >> (bits - 1) == (i < 0 ? -1 : 0));
 }
 
-rt_tensor *rt_binary_scalar(int op, const rt_tensor *a, int scalar_kind, double f, double g, int64_t i, int swap) {
+static rt_tensor *beside_number(int op, const rt_tensor *a, int scalar_kind, double f, double g, int64_t i, int swap) {
     const int dtype = beside_scalar(a->dtype, scalar_kind);
     const int computed = rt_compute_dtype(op, dtype);
     if (computed < 0) RT_FAIL(RT_ERR_DTYPE);
@@ -137,7 +147,7 @@ rt_tensor *rt_binary_scalar(int op, const rt_tensor *a, int scalar_kind, double 
     /* The bits of pow, sooner. */
     if (op == RT_OP_POW && !swap && computed == a->dtype && !rt_is_complex(computed) && scalar_kind != RT_BOOL) {
         const double exponent = scalar_kind == RT_F64 ? f : scalar_kind == RT_I64 ? (double)i : 0;
-        if (exponent == 1 || exponent == 2) return rt_unary(exponent == 1 ? RT_OP_POSITIVE : RT_OP_SQUARE, a);
+        if (exponent == 1 || exponent == 2) return run_unary(exponent == 1 ? RT_OP_POSITIVE : RT_OP_SQUARE, a);
     }
     rt_tensor s;
     rt_scalar value;
@@ -145,6 +155,11 @@ rt_tensor *rt_binary_scalar(int op, const rt_tensor *a, int scalar_kind, double 
     rt_tensor *out = swap ? binary_as(op, computed, &s, a) : binary_as(op, computed, a, &s);
     if (out) out->bcast = 0; /* the scalar has no gradient */
     return out;
+}
+
+rt_tensor *rt_binary_scalar(int op, const rt_tensor *a, int scalar_kind, double f, double g, int64_t i, int swap) {
+    rt_tensor *out = beside_number(op, a, scalar_kind, f, g, i, swap);
+    return rt_recorded_beside(op, out, a, !swap, scalar_kind, f, g, i);
 }
 
 int rt_binary_inplace(int op, rt_tensor *t, const rt_tensor *b) {
@@ -172,7 +187,7 @@ int rt_binary_inplace(int op, rt_tensor *t, const rt_tensor *b) {
     return status;
 }
 
-rt_tensor *rt_where(const rt_tensor *cond, const rt_tensor *a, const rt_tensor *b) {
+static rt_tensor *run_where(const rt_tensor *cond, const rt_tensor *a, const rt_tensor *b) {
     if (cond->dtype != RT_BOOL) RT_FAIL(RT_ERR_DTYPE);
     const int dtype = rt_promote(a->dtype, b->dtype);
     if (dtype == RT_NONE) RT_FAIL(RT_ERR_DTYPE);
@@ -195,6 +210,11 @@ rt_tensor *rt_where(const rt_tensor *cond, const rt_tensor *a, const rt_tensor *
     if (x) rt_release(x);
     if (y) rt_release(y);
     return out;
+}
+
+rt_tensor *rt_where(const rt_tensor *cond, const rt_tensor *a, const rt_tensor *b) {
+    const rt_tensor *const in[3] = {cond, a, b};
+    return rt_recorded(RT_OP_WHERE, run_where(cond, a, b), 3, in);
 }
 
 /* The kind of number that values of a dtype are given as. */

@@ -34,6 +34,9 @@ static inline rt_tensor *rt_as_dtype(const rt_tensor *a, int dtype) {
     return a->dtype == dtype ? rt_retain((rt_tensor *)a) : rt_cast(a, dtype);
 }
 
+/* rt_binary outside the graph. */
+rt_tensor *rt_run_binary(int op, const rt_tensor *a, const rt_tensor *b);
+
 int rt_kind_of(int op); /* -1 where there is no such op */
 /* The dtype of two operands together, or RT_NONE. */
 int rt_promote(int a, int b);

@@ -21,7 +21,7 @@
 #define RT_ALLOC_SMALL 1024                     /* blocks up to this size wait in lists of their thread */
 #define RT_ALLOC_KEEP 32                        /* blocks of one size in such a list */
 #define RT_ALLOC_SLACK (INT64_C(64) << 10)      /* bytes a thread may count for itself; none once there is a limit */
-#define RT_ALLOC_HEADER 128                     /* bytes for a header in the thread's list: up to 5 dimensions */
+#define RT_ALLOC_HEADER 144                     /* bytes for a header in the thread's list: up to 5 dimensions */
 
 /* What a thread keeps; part of rt_local. */
 typedef struct {

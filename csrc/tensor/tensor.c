@@ -2,6 +2,7 @@
  * tensor.c: life of headers and storages, status, copy-on-write. */
 #include "tensor.h"
 
+#include "../graph/node.h"
 #include "../runtime/telemetry.h"
 #include "../runtime/thread.h"
 
@@ -23,6 +24,7 @@ static rt_tensor *new_header(int dtype, int ndim) {
     t->dtype = (int8_t)dtype;
     t->ndim = (uint8_t)ndim;
     t->bcast = 0;
+    t->node = 0;
     t->n_refs = 1;
     return t;
 }
@@ -144,6 +146,7 @@ rt_tensor *rt_retain(rt_tensor *t) {
 
 void rt_release(rt_tensor *t) {
     if (__atomic_sub_fetch(&t->n_refs, 1, __ATOMIC_ACQ_REL) != 0) return;
+    if (t->node) rt_node_unref((struct rt_node *)t->node);
     if (__atomic_sub_fetch(&t->storage->n_refs, 1, __ATOMIC_ACQ_REL) == 0) rt_free_storage(t->storage);
     rt_free_header(t);
 }

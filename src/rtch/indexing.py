@@ -25,6 +25,7 @@ from rtch.tensor import (
     getitem,
     grad_mode,
     refuse_leaf_write,
+    share,
     snapshot,
     structure,
     where,
@@ -251,10 +252,8 @@ def put(t: Tensor, key: Any, value: Any) -> None:
         return
     axes, indices, selection = positions(t, key)
     value = to_selection("setitem", value, selection)
-    if grad_mode.enabled and (t._node is not None or value._node is not None):
-        before = snapshot(t)
-        before._node = t._node
-        become(t, scatter_nd(before, axes, indices, value))
+    if (t._h.node or value._h.node) and grad_mode.enabled:
+        become(t, scatter_nd(share(t), axes, indices, value))
         return
     _scatter_into(t, axes, indices, value, False)
 
@@ -306,7 +305,7 @@ def scatter_nd(x: Tensor, axes: list[int], indices: list[Tensor], y: Tensor | fl
     """A copy of x in which y, which has the shape that `gather_nd` gives or broadcasts to it, stands at the indices."""
     shape = (*indices[0].shape, *(n for d, n in enumerate(x.shape) if d not in axes))
     value = broadcast_to(y if isinstance(y, Tensor) else asarray(y, dtype=x.dtype), shape)
-    out = wrap(lib.rt_retain(x._h))
+    out = snapshot(x)
     _scatter_into(out, axes, indices, value, False)
     return structure(_SCATTER, lib.rt_retain(out._h), (x, value), {"axes": axes, "indices": indices})
 
@@ -324,7 +323,7 @@ def gather_nd_last(g: Tensor, shape: tuple[int, ...], axes: list[int], indices: 
 
 def scatter_nd_add(x: Tensor, axes: list[int], indices: list[Tensor], y: Tensor) -> Tensor:
     """A copy of x to which y, of the shape that `gather_nd` gives, is added at the indices, in row-major order."""
-    out = wrap(lib.rt_retain(x._h))
+    out = snapshot(x)
     y = astype(y, x.dtype)
     _scatter_into(out, axes, indices, y, True)
     return structure(_SCATTER_ADD, lib.rt_retain(out._h), (x, y), {"axes": axes, "indices": indices})

@@ -23,6 +23,7 @@ from rtch.tensor import (
     need_tensors,
     normalize_axis,
     reduce,
+    share,
     snapshot,
     structure,
     wrap,
@@ -368,10 +369,7 @@ def matmul_grad_y(g: Tensor, x: Tensor, y_shape: tuple[int, ...]) -> Tensor:
 
 def setitem(x: Tensor, spec: list[int], value: Any) -> Tensor:
     """A copy of x in which the selection holds value."""
-    out = wrap(lib.rt_retain(x._h))
-    out._node = x._node
-    if x._node is not None and x.is_leaf:
-        out = astype(x, x.dtype)
+    out = astype(x, x.dtype) if x._h.node and x.is_leaf else share(x)
     assign(out, spec, value)
     return out
 

@@ -45,7 +45,7 @@ def sort(x: Tensor, /, *, axis: int = -1, descending: bool = False, stable: bool
         DTypeError: complex, or a storage dtype.
     """
     need_tensors("sort", x)
-    if x._node is not None:
+    if x._h.node:
         return take_along_axis(x, argsort(x, axis=axis, descending=descending), axis=axis)
     h = lib.rt_sort(x._h, normalize_axis("sort", axis, x.ndim), bool(descending))
     if not h:

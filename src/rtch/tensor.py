@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Tensor, and the one way into an op per kind of call.
 
-A Tensor holds a C header (`_h`) and, where gradients flow, the graph node that made it (`_node`; a leaf's own node
-keeps its gradient). Headers are values: sharing one or viewing one is free, and a write first takes a copy where
-anybody else could see it. `rtch.autograd` fills the slot `_record`, which enters a call into the graph.
+A Tensor holds a C header (`_h`), which where gradients flow leads to the graph node that made it (`_h.node`; a leaf's
+own node keeps its gradient). Headers are values: sharing one or viewing one is free, and a write first takes a copy
+where anybody else could see it. The C core enters elementwise calls into the graph by itself; `rtch.autograd` fills the
+slot `_record`, which enters the others.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from rtch._c import failure, ffi, lib
+from rtch._c.objects import node_object, set_node_object
 from rtch.device import CPU as _DEVICE
 from rtch.device import Device, check_device
 from rtch.dlpack import CPU, export_capsule
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from rtch.searching import TopK
 
 _new = object.__new__
+_LEAF = lib.RT_NODE_LEAF
 _SCALARS = (bool, int, float, complex)
 _BOOL, _INT64, _UINT64, _FLOAT64, _COMPLEX128 = bool_.code, int64.code, uint64.code, float64.code, complex128.code
 _PERMUTE = BY_NAME["permute_dims"]
@@ -168,16 +171,23 @@ _SHRINK_GRAD = BY_NAME["shrink_grad"]
 # end generated ops
 
 
-class GradMode(threading.local):
+class GradMode:
     """Whether this thread records calls; `rtch.no_grad` switches it."""
 
-    enabled = True
+    @property
+    def enabled(self) -> bool:
+        """In this thread."""
+        return bool(lib.rt_grad_enabled())
+
+    @enabled.setter
+    def enabled(self, value: bool) -> None:
+        lib.rt_set_grad_enabled(value)
 
 
 grad_mode = GradMode()
 
 
-def _record_nothing(op: Op, out: Tensor, inputs: tuple[Any, ...], attrs: dict[str, Any] | None) -> Any:
+def _record_nothing(op: Op, h: Any, inputs: tuple[Any, ...], attrs: dict[str, Any] | None) -> Any:
     raise AutogradError(f"{op.name}: rtch.autograd is not loaded")  # a tensor requires grad only through it
 
 
@@ -185,15 +195,19 @@ _record: Callable[[Op, Any, tuple[Any, ...], dict[str, Any] | None], Any] = _rec
 
 
 def wrap(h: Any) -> Tensor:
-    """A Tensor that owns the C header h and is outside every graph."""
+    """A Tensor that owns the C header h."""
     out = _new(Tensor)
     out._h = h
-    out._node = None
     return out
 
 
 def snapshot(x: Tensor) -> Tensor:
     """A Tensor with the value that x has now, outside every graph; later writes to x don't reach it."""
+    return wrap(lib.rt_detach(x._h))
+
+
+def share(x: Tensor) -> Tensor:
+    """A Tensor with the value that x has now and its place in the graph; later writes to x don't reach it."""
     return wrap(lib.rt_retain(x._h))
 
 
@@ -244,6 +258,7 @@ def own(where_: str, t: Tensor) -> Any:
     if not h:
         raise failure(where_, t)
     if h != t._h:
+        lib.rt_pass_node_on(h, t._h)
         replace_header(t, h)
     return h
 
@@ -269,7 +284,6 @@ def write(
 def become(t: Tensor, made: Tensor) -> None:
     """Give t the value of another tensor and its place in the graph."""
     replace_header(t, lib.rt_retain(made._h))
-    t._node = made._node
 
 
 def need_tensors(where_: str, *values: Any) -> None:
@@ -289,7 +303,6 @@ def unary(op: Op, x: Any) -> Tensor:
         raise failure(op.name, x)
     out = _new(Tensor)
     out._h = h
-    out._node = None if x._node is None else _record(op, out, (x,), None)
     return out
 
 
@@ -303,7 +316,6 @@ def binary(op: Op, x: Any, y: Any) -> Tensor:
         raise failure(op.name, x, y)
     out = _new(Tensor)
     out._h = h
-    out._node = None if x._node is None and y._node is None else _record(op, out, (x, y), None)
     return out
 
 
@@ -329,7 +341,6 @@ def _with_scalar(op: Op, t: Tensor, scalar: Any, swap: bool) -> Tensor:
         raise failure(op.name, scalar, t) if swap else failure(op.name, t, scalar)
     out = _new(Tensor)
     out._h = h
-    out._node = None if t._node is None else _record(op, out, (scalar, t) if swap else (t, scalar), None)
     return out
 
 
@@ -414,10 +425,7 @@ def where(condition: Any, x: Any, y: Any, /) -> Tensor:
     h = lib.rt_where(c._h, a._h, b._h)
     if not h:
         raise failure("where", c, a, b)
-    out = wrap(h)
-    if a._node is not None or b._node is not None:
-        out._node = _record(op, out, (c, a, b), None)
-    return out
+    return wrap(h)
 
 
 def scalar_like(op: Op, value: Any, like: Tensor) -> Tensor:
@@ -470,14 +478,13 @@ def reduce(
         r = lib.rt_variance(op.id, h, mask, keepdims, _number(op, "correction", correction))
     if not r:
         raise _nothing_to_reduce(op, x) if lib.rt_last_status() == lib.RT_ERR_SHAPE else failure(op.name, x)
-    out = wrap(r)
-    if x._node is not None:
+    if h.node:
         count = h.numel // r.numel if r.numel else 0
         attrs = {"axes": mask, "keepdims": keepdims, "count": count}
         if correction is not None:
             attrs["divisor"] = count - correction if count > correction else math.nan
-        out._node = _record(op, out, (x,), attrs)
-    return out
+        r = _record(op, r, (x,), attrs)
+    return wrap(r)
 
 
 def argreduce(op: Op, x: Any, axis: int | None, keepdims: bool) -> Tensor:
@@ -527,12 +534,11 @@ def structure(op: Op, h: Any, inputs: tuple[Any, ...], attrs: dict[str, Any] | N
     """Wrap the result of an op whose call is written by hand, and record it."""
     if not h:
         raise failure(op.name, *inputs)
-    out = wrap(h)
     for x in inputs:
-        if x is not None and x._node is not None:
-            out._node = _record(op, out, inputs, attrs)
+        if x is not None and x._h.node:
+            h = _record(op, h, inputs, attrs)
             break
-    return out
+    return wrap(h)
 
 
 def _is_advanced(item: Any) -> bool:
@@ -617,8 +623,8 @@ def assign(target: Tensor, spec: list[int], value: Any) -> None:
     elif promote(value.dtype, target.dtype) is not target.dtype:
         raise DTypeError(f"setitem: {value.dtype.name} does not fit in {target.dtype.name}; use astype first")
     refuse_leaf_write("setitem", target)
-    flows = grad_mode.enabled and (target._node is not None or value._node is not None)
-    before = snapshot(target) if flows else None
+    flows = grad_mode.enabled and (target._h.node or value._h.node)
+    before = share(target) if flows else None
 
     def operands() -> tuple[Any, ...]:
         return getitem(target.detach(), spec), value
@@ -626,8 +632,8 @@ def assign(target: Tensor, spec: list[int], value: Any) -> None:
     rule = "the value does not broadcast to the selection"
     write("setitem", target, lambda h: lib.rt_assign(h, len(spec) // 4, spec, value._h, 0), operands, rule=rule)
     if before is not None:
-        before._node = target._node
-        target._node = _record(BY_NAME["setitem"], target, (before, value), {"key": spec})
+        written = lib.rt_retain(target._h)
+        replace_header(target, _record(BY_NAME["setitem"], written, (before, value), {"key": spec}))
 
 
 def add_at(target: Tensor, spec: list[int], value: Tensor) -> None:
@@ -639,13 +645,14 @@ def add_at(target: Tensor, spec: list[int], value: Tensor) -> None:
         return getitem(target.detach(), spec), value
 
     write("setitem_add", target, lambda h: lib.rt_assign(h, len(spec) // 4, spec, value._h, 1), operands)
-    if target._node is not None or value._node is not None:
-        target._node = _record(BY_NAME["setitem_add"], target, (target, value), {"key": spec})
+    if target._h.node or value._h.node:
+        written = lib.rt_retain(target._h)
+        replace_header(target, _record(BY_NAME["setitem_add"], written, (target, value), {"key": spec}))
 
 
 def refuse_leaf_write(where_: str, t: Tensor) -> None:
     """Raise where a write would change a leaf that the graph counts on."""
-    if grad_mode.enabled and t._node is not None and t.is_leaf:
+    if t._h.node and grad_mode.enabled and t.is_leaf:
         raise AutogradError(f"{where_}: a leaf that requires grad is written under rtch.no_grad() only", op=where_)
 
 
@@ -654,7 +661,7 @@ def inplace(op: Op, x: Tensor, y: Any) -> Tensor:
     if not isinstance(y, Tensor):
         y = scalar_like(op, y, x)
     refuse_leaf_write(op.name, x)
-    if grad_mode.enabled and (x._node is not None or y._node is not None):
+    if (x._h.node or y._h.node) and grad_mode.enabled:
         if lib.rt_layout(x._h) == lib.RT_LAYOUT_OVERLAPPING:
             raise failure(op.name, x, status=lib.RT_ERR_OVERLAP)
         return _keep_form(op, x, y, binary(op, x, y))
@@ -745,11 +752,10 @@ class Tensor:
     and the other creation functions, not by calling the class.
     """
 
-    __slots__ = ("_h", "_node")
+    __slots__ = ("_h",)
     __array_ufunc__ = None  # NumPy leaves mixed operators to us, and its functions refuse a Tensor
 
     _h: Any
-    _node: Any
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Tensor:
         """Not the way to make one."""
@@ -820,8 +826,7 @@ class Tensor:
         if not h:
             raise failure("T", self)
         out = _new(Tensor)
-        out._h = h
-        out._node = None if self._node is None else _record(_PERMUTE, out, (self,), {"axes": (1, 0)})
+        out._h = _record(_PERMUTE, h, (self,), {"axes": (1, 0)}) if self._h.node else h
         return out
 
     @property
@@ -936,7 +941,7 @@ class Tensor:
         """
         import numpy
 
-        if self._node is not None:
+        if self._h.node:
             raise AutogradError("numpy: the tensor requires grad; use x.detach().numpy()")
         if self.dtype is bfloat16:
             raise DTypeError("numpy: NumPy has no bfloat16; use astype(rtch.float32) first", dtype=self.dtype)
@@ -968,7 +973,7 @@ class Tensor:
             AutogradError: the tensor requires grad; call `detach()` first.
             DLPackError: another device, or a stream. It is a BufferError.
         """
-        if self._node is not None:
+        if self._h.node:
             raise AutogradError("__dlpack__: the tensor requires grad; use x.detach()")
         return export_capsule(snapshot(self)._h, stream, max_version, dl_device, copy)
 
@@ -1046,7 +1051,7 @@ class Tensor:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         """The same value and requires_grad, outside the graph. Copies cost nothing until one of them is written to."""
-        return _restore(type(self), lib.rt_retain(self._h), self.requires_grad)
+        return _restore(type(self), lib.rt_detach(self._h), self.requires_grad)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle as dtype, shape and bytes."""
@@ -1089,7 +1094,7 @@ class Tensor:
     @property
     def requires_grad(self) -> bool:
         """Whether gradients flow to this tensor."""
-        return self._node is not None
+        return self._h.node != 0
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
@@ -1110,16 +1115,19 @@ class Tensor:
     @property
     def is_leaf(self) -> bool:
         """Whether no recorded call made this tensor."""
-        return self._node is None or self._node.op is None
+        node = self._h.node
+        return not node or lib.rt_node_op(node) == _LEAF
 
     @property
     def grad(self) -> Tensor | None:
         """The gradient that `backward` has added up in this leaf, or None."""
-        return self._node.grad if self._node is not None and self._node.op is None else None
+        node = self._h.node
+        return node_object(node, False) if node and lib.rt_node_op(node) == _LEAF else None
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
-        if self._node is None or self._node.op is not None:
+        node = self._h.node
+        if not node or lib.rt_node_op(node) != _LEAF:
             if value is None:
                 return  # there is none to drop
             raise MissingGradError("grad: only a leaf that requires grad holds a gradient")
@@ -1127,7 +1135,7 @@ class Tensor:
             raise DTypeError(f"grad: a Tensor or None is needed; got {type(value).__name__}")
         if value is not None and (value.shape != self.shape or value.dtype is not self.dtype):
             raise failure("grad", self, value, rule="shape and dtype must match", status=lib.RT_ERR_BROADCAST)
-        self._node.grad = value
+        set_node_object(node, False, value)
 
     def backward(
         self, gradient: Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False
@@ -1615,7 +1623,6 @@ def _empty_lists(shape: tuple[int, ...]) -> list[Any]:
 def _restore(cls: type[Tensor], h: Any, requires_grad: bool) -> Tensor:
     out = _new(cls)
     out._h = h
-    out._node = None
     if requires_grad:
         out.requires_grad_()
     return out
@@ -1623,7 +1630,7 @@ def _restore(cls: type[Tensor], h: Any, requires_grad: bool) -> Tensor:
 
 def _unpickle(cls: type[Tensor], dtype: str, shape: tuple[int, ...], data: bytes, requires_grad: bool) -> Tensor:
     made = F.from_bytes(data, dtype, shape)
-    return _restore(cls, lib.rt_retain(made._h), requires_grad)
+    return _restore(cls, lib.rt_detach(made._h), requires_grad)
 
 
 class _Export:

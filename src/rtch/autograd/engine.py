@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""The backward pass: loops over dependency counts, never recursion.
+"""The backward pass, which the C core runs (csrc/graph/pass.c): loops over dependency counts, never recursion.
 
 A node runs when all its consumers have delivered. Gradients that reach it by several paths are added in the order of
-the graph (later consumers first, then by input), so the sum does not depend on when they arrived. That of a slice is
-added to its part of the sum, in place: a tensor cut into parts costs as much as one pass over it. A gradient is dropped
+the graph (later consumers first, then by input), so the sum does not depend on when they arrived. A gradient is dropped
 as soon as it has been used. `.grad` changes only when the whole pass has succeeded.
+
+The gradient of an op's row is Python. The first time that a call of its kind is met, it runs under a tape, and what it
+did becomes a template for the C core (csrc/graph/template.h); the pass comes back to Python for nodes that have none, for
+passes that are recorded themselves, and for hooks.
 
 The gradient of a real loss L towards a complex z is dL/dRe z + i dL/dIm z, as in PyTorch: the direction of steepest
 ascent, twice the derivative towards conj(z).
@@ -12,138 +15,24 @@ ascent, twice the derivative towards conj(z).
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from typing import Any
 
-from rtch._c import failure, lib
-from rtch.autograd.graph import COMPLEX, Leaf, Node, freed
+from rtch._c import failure, ffi, lib
+from rtch._c.objects import node_object, set_node_object
+from rtch.autograd.graph import COMPLEX, LEAF, freed, is_elementwise, name_of, op_of, shape_of_node, values
 from rtch.autograd.modes import set_grad_enabled
 from rtch.composed import real
-from rtch.creation import ones_like, zeros
+from rtch.creation import ones_like
 from rtch.dtypes import BY_CODE, DType
 from rtch.errors import ArgumentError, AutogradError, BroadcastError, DTypeError, MissingGradError, NonScalarLossError
-from rtch.manipulation import astype, scatter_slice, sum_to
+from rtch.manipulation import astype, sum_to
+from rtch.ops.row import Op
 from rtch.ops.table import BY_NAME
-from rtch.tensor import Tensor, add_at, binary, snapshot, unary, wrap
+from rtch.tensor import Tensor, binary, share, unary, wrap
 
-_ADD, _CONJ, _GETITEM = BY_NAME["add"], BY_NAME["conj"], BY_NAME["getitem"]
-_Vertex: TypeAlias = Node | Leaf
-
-
-class _Slice(NamedTuple):
-    """The gradient towards a tensor of which a slice was read: `part` there, 0 elsewhere."""
-
-    part: Tensor
-    shape: tuple[int, ...]
-    key: list[int]
-
-
-_Gradient: TypeAlias = Tensor | _Slice
-_Arrival: TypeAlias = tuple[int, int, _Gradient]  # minus the consumer's seq, its input, the gradient
-
-
-def _plan(roots: Sequence[_Vertex], keep: frozenset[_Vertex] | None) -> dict[_Vertex, int]:
-    """What takes part in a pass, and how many edges within it lead to each: all that the roots reach, or, with keep,
-    only what lies between the roots and keep.
-
-    Raises:
-        FreedGraphError: a node that would run was freed by an earlier pass.
-    """
-    counts: dict[_Vertex, int] = dict.fromkeys(roots, 0)
-    stack = list(counts)
-    while stack:
-        node = stack.pop()
-        if keep is None and node.saved is None:
-            raise freed(node)
-        for edge in node.edges:
-            if edge is None:
-                continue
-            if edge in counts:
-                counts[edge] += 1
-            else:
-                counts[edge] = 1
-                stack.append(edge)
-    if keep is None:
-        return counts
-    between: dict[_Vertex, int] = {}
-    for node in sorted(counts, key=_seq):  # inputs are older than what was made from them
-        runs = any(edge in between for edge in node.edges)
-        if runs and node.saved is None:
-            raise freed(node)
-        if runs or node in keep:
-            between[node] = 0
-    for node in between:
-        for edge in node.edges:
-            if edge in between:
-                between[edge] += 1
-    return between
-
-
-def _seq(node: _Vertex) -> int:
-    return node.seq
-
-
-def _total(arrivals: list[_Arrival]) -> Tensor:
-    """The sum of the gradients that reached one node, in graph order."""
-    arrivals.sort(key=_place)
-    first = arrivals[0][2]
-    if len(arrivals) == 1:
-        return scatter_slice(*first) if isinstance(first, _Slice) else first
-    total = zeros(first.shape, dtype=first.part.dtype) if isinstance(first, _Slice) else first
-    for _, _, g in arrivals if total is not first else arrivals[1:]:
-        if not isinstance(g, _Slice):
-            total = binary(_ADD, total, g)
-            continue
-        total = _buffer(total) if total is first else total
-        add_at(total, g.key, g.part)
-    return total
-
-
-def _buffer(g: Tensor) -> Tensor:
-    """A gradient to write into, which copies it where others see it. Row-major, so that no two elements are one."""
-    h = lib.rt_contiguous(g._h)
-    if not h:
-        raise failure("backward", g)
-    out = wrap(h)
-    out._node = g._node
-    return out
-
-
-def _place(arrival: _Arrival) -> tuple[int, int]:
-    return arrival[:2]
-
-
-def _input_gradients(node: Node, g: Tensor, takes_part: dict[_Vertex, int], create: bool) -> Sequence[_Gradient | None]:
-    """What the rows give towards each input of one node that takes part, in the shapes of the inputs."""
-    env = node.values(create)
-    env["g"] = g
-    op = node.op
-    if op is _GETITEM:
-        return (_Slice(g, env["x_shape"], env["key"]),)
-    if op.variadic:
-        (function,), (needs,) = op.grads, op.needs
-        assert function is not None
-        return function(*[env[name] for name in needs])  # type: ignore[no-any-return]
-    out: list[Tensor | None] = []
-    for i, edge in enumerate(node.edges):
-        towards = op.grads[i]
-        if edge is None or towards is None or edge not in takes_part:
-            out.append(None)
-            continue
-        gradient = towards(*[env[name] for name in op.needs[i]])
-        if node.shapes is not None:
-            gradient = sum_to(gradient, node.shapes[i])
-        out.append(gradient)
-    return out
-
-
-def _conjugated_gradients(
-    node: Node, g: Tensor, takes_part: dict[_Vertex, int], create: bool
-) -> Sequence[_Gradient | None]:
-    """Of an analytic function f the rows give g f', and the gradient is g conj(f'), the conjugate of conj(g) f'."""
-    gradients = _input_gradients(node, unary(_CONJ, g), takes_part, create)
-    return [unary(_CONJ, gradient) if gradient is not None else None for gradient in gradients]
+_ADD, _CONJ = BY_NAME["add"], BY_NAME["conj"]
+_NULL = ffi.NULL
 
 
 def _cast(g: Tensor, dtype: DType) -> Tensor:
@@ -151,84 +40,111 @@ def _cast(g: Tensor, dtype: DType) -> Tensor:
     return astype(real(g) if g.dtype.is_complex and not dtype.is_complex else g, dtype, copy=False)
 
 
-class _Pass:
-    """One run over a graph."""
+def _input_gradients(run: Any, node: int, op: Op, g: Tensor, create: bool) -> list[Tensor | None]:
+    """What the rows give towards each input of one node that takes part, in the shapes of the inputs."""
+    env = values(node, op, create)
+    env["g"] = g
+    if op.variadic:
+        (function,), (needs,) = op.grads, op.needs
+        assert function is not None
+        return list(function(*[env[name] for name in needs]))
+    n, bcast = lib.rt_node_n_edges(node), lib.rt_node_bcast(node) if is_elementwise(op) else 0
+    out: list[Tensor | None] = [None] * n
+    for i in range(n):
+        towards = op.grads[i]
+        if towards is None or not lib.rt_pass_wants(run, i):
+            continue
+        gradient = towards(*[env[name] for name in op.needs[i]])
+        if bcast >> i & 1:
+            gradient = sum_to(gradient, shape_of_node(lib.rt_node_edge(node, i)))
+        out[i] = gradient
+    return out
 
-    def __init__(self, takes_part: dict[_Vertex, int], retain: bool, create: bool) -> None:
-        self.counts = takes_part  # edges that have not delivered yet
-        self.arrivals: dict[_Vertex, list[_Arrival]] = {}
-        self.ready: deque[_Vertex] = deque(node for node, count in takes_part.items() if count == 0)
-        self.retain = retain
-        self.create = create
 
-    def add(self, node: _Vertex, place: tuple[int, int], g: _Gradient) -> None:
-        """Note that a gradient reached a node."""
-        if isinstance(g, Tensor) and g._h.dtype != node.dtype:  # the call had promoted this input
-            g = _cast(g, BY_CODE[node.dtype])
-        self.arrivals.setdefault(node, []).append((*place, g))
+def _gradients(run: Any, node: int, op: Op, g: Tensor, create: bool) -> list[Tensor | None]:
+    """Of an analytic function f the rows give g f', and the gradient is g conj(f'), the conjugate of conj(g) f'."""
+    if not (op.conjugates and lib.rt_node_dtype(node) in COMPLEX):
+        return _input_gradients(run, node, op, g, create)
+    made = _input_gradients(run, node, op, unary(_CONJ, g), create)
+    return [unary(_CONJ, gradient) if gradient is not None else None for gradient in made]
 
-    def deliver(self, node: Node, g: Tensor | None) -> None:
-        """Send a node's gradient on to its inputs, and let those run that have all of theirs."""
-        counts = self.counts
-        gradients: Sequence[_Gradient | None]
-        if g is None:
-            gradients = [None] * len(node.edges)
-        elif node.dtype in COMPLEX and node.op.conjugates:
-            gradients = _conjugated_gradients(node, g, counts, self.create)
-        else:
-            gradients = _input_gradients(node, g, counts, self.create)
-        if not self.retain:
-            node.saved = node.attrs = None
-        for i, (edge, gradient) in enumerate(zip(node.edges, gradients, strict=True)):
-            if edge is None or edge not in counts:
-                continue
-            if gradient is not None:
-                self.add(edge, (-node.seq, i), gradient)
-            counts[edge] -= 1
-            if counts[edge] == 0:
-                self.ready.append(edge)
+
+def _run_in_python(run: Any, create: bool) -> None:
+    """The pass has come to a node whose gradients Python computes."""
+    node = lib.rt_pass_node(run)
+    op = op_of(node)
+    assert op is not None
+    g = wrap(lib.rt_pass_gradient(run))
+    lib.rt_pass_tape(run)
+    made = _gradients(run, node, op, g, create)
+    if create:
+        for i, gradient in enumerate(made):
+            edge = lib.rt_node_edge(node, i)
+            if gradient is not None and edge and gradient._h.dtype != lib.rt_node_dtype(edge):
+                made[i] = _cast(gradient, BY_CODE[lib.rt_node_dtype(edge)])
+    handles = [gradient._h if gradient is not None else _NULL for gradient in made]
+    if lib.rt_pass_deliver(run, len(handles), handles) != lib.RT_OK:
+        raise failure(op.name, g)
 
 
 def run(
-    seeds: Sequence[tuple[_Vertex, Tensor]],
-    wanted: Sequence[_Vertex] | None,
+    seeds: Sequence[tuple[Tensor, Tensor]],
+    wanted: Sequence[Tensor] | None,
     retain: bool,
     create: bool,
-) -> dict[_Vertex, Tensor]:
-    """Gradients at the wanted nodes, or added into every leaf where wanted is None."""
-    keep = frozenset(wanted) if wanted is not None else None
-    work = _Pass(_plan([node for node, _ in seeds], keep), retain, create)
-    for i, (node, seed) in enumerate(seeds):
-        if node in work.counts:
-            work.add(node, (-(2**62), i), seed)
-    found: dict[_Vertex, Tensor] = {}
-    with set_grad_enabled(create):
-        while work.ready:
-            node = work.ready.popleft()
-            got = work.arrivals.pop(node, None)
-            g = _total(got) if got else None
-            got = None
-            if g is not None and (node in keep if keep is not None else isinstance(node, Leaf)):
-                found[node] = g
-            if isinstance(node, Node) and (keep is None or any(edge in work.counts for edge in node.edges)):
-                work.deliver(node, g)
-            g = None
-        if keep is None:
-            for node, g in found.items():
-                assert isinstance(node, Leaf)
-                node.grad = binary(_ADD, node.grad, g) if node.grad is not None else _own(g)
+) -> dict[int, Tensor]:
+    """Gradients at the nodes of the wanted tensors, or added into every leaf where wanted is None."""
+    flags = lib.RT_PASS_RETAIN * retain | lib.RT_PASS_CREATE * create
+    failed = ffi.new("uintptr_t *")
+    nodes = [x._h.node for x in wanted] if wanted is not None else []
+    work = lib.rt_pass_new(
+        len(seeds),
+        [out._h.node for out, _ in seeds],
+        [g._h for _, g in seeds],
+        len(nodes) if wanted is not None else -1,
+        nodes,
+        flags,
+        failed,
+    )
+    if not work:
+        raise freed(failed[0]) if failed[0] else failure("backward", seeds[0][0])
+    try:
+        with set_grad_enabled(create):
+            while (state := lib.rt_pass_run(work)) != lib.RT_PASS_DONE:
+                if state == lib.RT_PASS_NODE:
+                    _run_in_python(work, create)
+                elif state == lib.RT_PASS_FAILED:
+                    raise failure("backward", seeds[0][0])
+            found = _found(work, nodes) if wanted is not None else {}
+            if wanted is None:
+                _accumulate(work)
+    finally:
+        lib.rt_pass_free(work)
     return found
 
 
-def _own(g: Tensor) -> Tensor:
-    """A gradient for the user to keep: no other tensor, so that writing to it reaches neither a seed nor a gradient."""
-    own = snapshot(g)
-    own._node = g._node
-    return own
+def _found(work: Any, nodes: list[int]) -> dict[int, Tensor]:
+    found = {}
+    for node in nodes:
+        h = lib.rt_pass_found_at(work, node)
+        if h:
+            found[node] = wrap(h)
+    return found
 
 
-def _seed(where: str, out: Tensor, gradient: Tensor | None) -> tuple[_Vertex, Tensor]:
-    if out._node is None:
+def _accumulate(work: Any) -> None:
+    """Add what reached the leaves to their gradients."""
+    place = ffi.new("rt_tensor **")
+    for i in range(lib.rt_pass_n_found(work)):
+        node = lib.rt_pass_found(work, i, place)
+        if place[0]:
+            g = wrap(place[0])
+            before = node_object(node, False)
+            set_node_object(node, False, g if before is None else binary(_ADD, before, g))
+
+
+def _seed(where: str, out: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor]:
+    if not out._h.node:
         raise MissingGradError(f"{where}: the tensor does not depend on anything that requires grad; got {out!r:.80}")
     if gradient is None:
         if out.size != 1 or out.dtype.is_complex:
@@ -236,7 +152,7 @@ def _seed(where: str, out: Tensor, gradient: Tensor | None) -> tuple[_Vertex, Te
             raise NonScalarLossError(
                 f"{where}: a {what} needs a seed gradient; got shape {list(out.shape)}", shape=out.shape
             )
-        return out._node, ones_like(out)
+        return out, ones_like(out)
     if not isinstance(gradient, Tensor) or gradient.dtype is not out.dtype:
         raise DTypeError(f"{where}: the seed must be a {out.dtype.name} tensor; got {gradient!r:.80}")
     if gradient.shape != out.shape:
@@ -244,7 +160,7 @@ def _seed(where: str, out: Tensor, gradient: Tensor | None) -> tuple[_Vertex, Te
             f"{where}: the seed must have the tensor's shape; got {list(gradient.shape)} for {list(out.shape)}",
             shapes=(gradient.shape, out.shape),
         )
-    return out._node, gradient
+    return out, gradient
 
 
 def backward(
@@ -293,12 +209,12 @@ def grad(
     if len(seeds) != len(outs):
         raise AutogradError(f"grad: one seed per output is needed; got {len(seeds)} for {len(outs)}")
     for i, x in enumerate(ins):
-        if x._node is None:
+        if not x._h.node:
             raise MissingGradError(f"grad: input {i} does not require grad; got shape {list(x.shape)}", input=i)
     retain = create_graph if retain_graph is None else retain_graph
     pairs = [_seed("grad", out, seed) for out, seed in zip(outs, seeds, strict=True)]
-    found = run(pairs, [x._node for x in ins], retain, create_graph)
-    results = tuple(_own(found[x._node]) if x._node in found else None for x in ins)
+    found = run(pairs, ins, retain, create_graph)
+    results = tuple(share(found[x._h.node]) if x._h.node in found else None for x in ins)
     for i, (x, g) in enumerate(zip(ins, results, strict=True)):
         if g is None and not allow_unused:
             raise MissingGradError(

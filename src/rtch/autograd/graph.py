@@ -1,142 +1,208 @@
 # SPDX-License-Identifier: MIT
-"""The graph: a node per recorded call, a leaf per tensor that collects a gradient.
+"""The Python side of the graph, whose nodes the C core keeps (csrc/graph/node.h): how calls that are no elementwise ops
+are entered, and what gradient functions get of a node.
 
-A node keeps the values that its op's gradients name, as snapshots outside every graph, so there are no reference
-cycles, and a later write to a tensor can't reach a saved value (the write copies first).
+A node keeps the values that its op's gradients name. A saved input is the header that the call had, tied into the
+graph; a saved result is one outside it, so nothing holds itself; and a later write to a tensor can't reach a saved value
+(the write copies first).
 """
 
 from __future__ import annotations
 
-import itertools
-from typing import Any
+from typing import Any, NamedTuple
 
 from rtch import tensor as _tensor
-from rtch._c import lib
-from rtch.dtypes import complex64, complex128, float32, float64
+from rtch._c import failure, ffi, lib
+from rtch._c.objects import node_object
+from rtch.dtypes import BY_CODE, DType, complex64, complex128, float32, float64
 from rtch.errors import AutogradError, DTypeError, FreedGraphError
-from rtch.ops.row import Op
-from rtch.tensor import Tensor, grad_mode, snapshot
+from rtch.ops.row import Kind, Op
+from rtch.ops.table import OPS
+from rtch.tensor import Tensor, replace_header, wrap
 
-_order = itertools.count(1)
-_new = object.__new__
-_retain = lib.rt_retain
 COMPLEX = frozenset((complex64.code, complex128.code))
-_FLOWS = COMPLEX | {float32.code, float64.code}
+FLOWS = COMPLEX | {float32.code, float64.code}
+LEAF: int = lib.RT_NODE_LEAF
+CUSTOM: int = lib.RT_NODE_CUSTOM
+_SAVES_OUT: int = lib.RT_SAVES_OUT
+_NULL = ffi.NULL
+_ELEMENTWISE = frozenset((Kind.UNARY, Kind.BINARY, Kind.TERNARY))
+_GETITEM = next(op for op in OPS if op.name == "getitem").id
 
-# What a saved value is.
-_VALUE, _OUT, _SHAPE, _DTYPE = range(4)
-_Plan = tuple[tuple[str, int, int], ...]
 
-
-class Node:
-    """One recorded call. `edges[i]` is the node or leaf of input i, or None where no gradient flows."""
-
-    __slots__ = ("__weakref__", "attrs", "dtype", "edges", "op", "plan", "saved", "seq", "shapes")
+class Custom(NamedTuple):
+    """What a node that is of no row holds: its op and the call's attributes."""
 
     op: Op
-    edges: tuple[Node | Leaf | None, ...]
-    plan: _Plan  # what each saved value is: its name, its kind, and of which input
-    saved: list[Any] | None  # None once freed
     attrs: dict[str, Any] | None
-    dtype: int  # code of the result's dtype, which is its gradient's
-    shapes: tuple[tuple[int, ...], ...] | None  # of the inputs, where the call broadcast them
-    seq: int  # position in the order of recording
-
-    def values(self, connect: bool) -> dict[str, Any]:
-        """What the gradient functions may ask for, by name; with connect, tied into the graph for higher orders.
-
-        Raises:
-            FreedGraphError: an earlier backward pass freed the values.
-        """
-        if self.saved is None:
-            raise freed(self)
-        env = dict(self.attrs) if self.attrs else {}
-        for (name, what, index), value in zip(self.plan, self.saved, strict=True):
-            if connect and what <= _OUT and isinstance(value, Tensor):
-                value = snapshot(value)
-                value._node = self if what == _OUT else self.edges[index]
-            env[name] = value
-        return env
 
 
-class Leaf:
-    """Where gradients end: holds the gradient of one tensor."""
-
-    __slots__ = ("__weakref__", "dtype", "grad", "seq")
-
-    op = None
-    edges = ()
-    saved = ()
-
-    def __init__(self, dtype: int) -> None:
-        self.dtype = dtype
-        self.grad: Tensor | None = None
-        self.seq = next(_order)
+# Numbers that stand for the attributes of calls, so that the C core can tell whether two calls have the same.
+_numbers: dict[tuple[Any, ...], int] = {}
+_MOST_NUMBERS = 50_000
+_PLAIN = (int, bool, str, DType, type(None))
 
 
-def freed(node: Node | Leaf) -> FreedGraphError:
+def _number_of(op: Op, attrs: dict[str, Any]) -> int:
+    """The number of an op's attributes; -1 of those that hold tensors or other objects."""
+    key: list[Any] = [op.id]
+    for value in attrs.values():
+        kind = type(value)
+        if kind in _PLAIN:
+            key += (kind, value)  # True and 1 are equal
+        elif kind is float:
+            key += (kind, value.hex())  # so are 0.0 and -0.0
+        elif kind in (tuple, list) and all(type(item) is int for item in value):
+            key += (tuple, *value, None)
+        else:
+            return -1
+    found = _numbers.get(at := tuple(key))
+    if found is None:
+        if len(_numbers) >= _MOST_NUMBERS:
+            _numbers.clear()  # numbers are never given twice: what is forgotten is derived again
+        found = _numbers[at] = _next_number()
+    return found
+
+
+def _next_number(last: list[int] = [0]) -> int:  # noqa: B006  (the one counter)
+    last[0] += 1
+    return last[0]
+
+
+def record(op: Op, h: Any, inputs: tuple[Any, ...], attrs: dict[str, Any] | None) -> Any:
+    """The header h, whose reference this takes, entered as the result of a call; or as it was, outside every graph, where
+    this thread does not record or the op has no gradient for it.
+    """
+    if not op.grads or op.id < 0:
+        return _record_custom(op, h, inputs, attrs)
+    handles = [x._h if isinstance(x, Tensor) else _NULL for x in inputs]
+    n = len(handles)
+    if _NULL in handles:
+        needed = {name for names in op.needs for name in names}
+        others = {
+            name: x for name, x in zip(op.inputs, inputs, strict=True) if name in needed and not isinstance(x, Tensor)
+        }
+        attrs = {**(attrs or {}), **others}
+    number = _number_of(op, attrs) if attrs else 0
+    if op.id == _GETITEM:
+        assert attrs is not None
+        key = attrs["key"]
+        made = lib.rt_record(op.id, h, n, handles, 0, -1, 0, len(key), key)
+    elif n <= 3:
+        x, y, z = (*handles, _NULL, _NULL)[:3]
+        made = lib.rt_record_few(op.id, h, x, y, z, n, number, id(attrs) if attrs else 0)
+    else:
+        saves = 0
+        assert op.variadic
+        made = lib.rt_record(op.id, h, n, handles, saves, number, id(attrs) if attrs else 0, 0, _NULL)
+    if not made:
+        raise failure(op.name, *inputs)
+    return made
+
+
+def _record_custom(op: Op, h: Any, inputs: tuple[Any, ...], attrs: dict[str, Any] | None) -> Any:
+    saves = 0
+    handles = [x._h if isinstance(x, Tensor) else _NULL for x in inputs]
+    for names in op.needs:
+        for name in names:
+            if name == "out":
+                saves |= _SAVES_OUT
+            elif name in op.inputs:
+                saves |= 1 << op.inputs.index(name)
+    custom = Custom(op, attrs)
+    made = lib.rt_record(CUSTOM, h, len(handles), handles, saves, -1, id(custom), 0, _NULL)
+    if not made:
+        raise failure(op.name, *inputs)
+    return made
+
+
+def op_of(node: int) -> Op | None:
+    """The op of a node that has not been freed; None of a leaf."""
+    number = lib.rt_node_op(node)
+    if number >= 0:
+        return OPS[number]
+    return None if number == LEAF else node_object(node, False).op  # type: ignore[no-any-return]
+
+
+def name_of(node: int) -> str:
+    """What messages call a node."""
+    number = lib.rt_node_op(node)
+    if number >= 0:
+        return OPS[number].name
+    custom = node_object(node, False)
+    return "leaf" if number == LEAF else custom.op.name if custom is not None else "a custom function"
+
+
+def shape_of_node(node: int) -> tuple[int, ...]:
+    """The shape of a node's result."""
+    return tuple(ffi.unpack(lib.rt_node_shape(node), lib.rt_node_ndim(node)))
+
+
+def values(node: int, op: Op, create: bool) -> dict[str, Any]:
+    """What the gradient functions of a node may ask for, by name; with create, tied into the graph for higher orders.
+
+    Raises:
+        FreedGraphError: an earlier backward pass freed the values.
+    """
+    held = node_object(node, False)
+    attrs = held.attrs if isinstance(held, Custom) else held
+    env: dict[str, Any] = dict(attrs) if attrs else {}
+    if op.id == _GETITEM:
+        n = lib.rt_node_numbers(node, _NULL)
+        numbers = ffi.new("int64_t[]", n)
+        lib.rt_node_numbers(node, numbers)
+        env["key"] = list(numbers)
+    saves, at = lib.rt_node_saves(node), 0
+    for i, name in enumerate(op.inputs if not op.variadic else ()):
+        if saves >> i & 1:
+            _put_saved(env, node, name, at, create)
+            at += 1
+        edge = lib.rt_node_edge(node, i) if i < lib.rt_node_n_edges(node) else 0
+        if edge:
+            env[f"{name}_shape"] = shape_of_node(edge)
+            env[f"{name}_dtype"] = BY_CODE[lib.rt_node_dtype(edge)]
+    env["out_shape"] = shape_of_node(node)
+    if saves & _SAVES_OUT:
+        _put_saved(env, node, "out", at, False)
+        if create:
+            env["out"] = wrap(lib.rt_with_node(env["out"]._h, node))
+    parts, whole = ffi.new("double[2]"), ffi.new("int64_t *")
+    scalar = lib.rt_node_scalar(node, parts, whole)
+    if scalar >= 0:
+        env[op.inputs[scalar & 0xFF]] = _number(scalar >> 8, parts, whole[0])
+    if lib.rt_node_is_freed(node):
+        raise freed(node)
+    return env
+
+
+def _put_saved(env: dict[str, Any], node: int, name: str, at: int, create: bool) -> None:
+    h = lib.rt_node_saved(node, at)
+    if h:
+        env[name] = wrap(h)
+
+
+def _number(kind: int, parts: Any, whole: int) -> Any:
+    dtype = BY_CODE[kind]
+    if dtype.kind == "b":
+        return bool(whole)
+    if dtype.is_complex:
+        return complex(parts[0], parts[1])
+    if dtype.kind == "f":
+        return parts[0]
+    return whole + 2**64 if dtype.kind == "u" and whole < 0 else whole
+
+
+def is_elementwise(op: Op) -> bool:
+    """Whether its inputs broadcast, so that its gradients may be too wide."""
+    return op.kind in _ELEMENTWISE or op.name in ("lerp",)
+
+
+def freed(node: int) -> FreedGraphError:
     """The error for a node that has run and let go of its values."""
-    name = node.op.name if node.op is not None else "leaf"
+    name = name_of(node)
     return FreedGraphError(
         f"backward: the graph at {name} was freed by an earlier pass; pass retain_graph=True to the first one", op=name
     )
-
-
-def _make_plan(op: Op, flows: int) -> _Plan:
-    """What to save for the gradients towards the inputs where one flows: bit i for input i, no bit for all."""
-    items: dict[str, tuple[str, int, int]] = {}
-    for i, needs in enumerate(op.needs):
-        if flows and not flows >> i & 1:
-            continue
-        for name in needs:
-            base, _, suffix = name.rpartition("_")
-            if name == "out":
-                items[name] = (name, _OUT, 0)
-            elif name in op.inputs:
-                items[name] = (name, _VALUE, op.inputs.index(name))
-            elif base in op.inputs and suffix in ("shape", "dtype"):
-                items[name] = (name, _SHAPE if suffix == "shape" else _DTYPE, op.inputs.index(base))
-    plan = op.plans[flows] = tuple(items.values())
-    return plan
-
-
-def record(op: Op, out: Tensor, inputs: tuple[Any, ...], attrs: dict[str, Any] | None) -> Node | None:
-    """Enter a call into the graph, if this thread records and the op has a gradient for what it gave."""
-    h = out._h
-    dtype = h.dtype
-    if not op.grads or not grad_mode.enabled or dtype not in _FLOWS:
-        return None
-    node = _new(Node)
-    node.op = op
-    node.dtype = dtype
-    node.attrs = attrs
-    node.seq = next(_order)
-    if len(inputs) == 2:
-        a, b = getattr(inputs[0], "_node", None), getattr(inputs[1], "_node", None)
-        node.edges = (a, b)
-        flows = 2 if a is None else 1 if b is None else 3
-    else:
-        node.edges = tuple([getattr(x, "_node", None) for x in inputs])
-        flows = 0  # of one input or of several parts, all gradients are wanted
-    plan = op.plans[flows]
-    node.plan = plan = plan if plan is not None else _make_plan(op, flows)
-    saved = node.saved = []
-    for _, what, index in plan:
-        if what <= _OUT:
-            x = inputs[index] if what == _VALUE else out
-            if isinstance(x, Tensor):
-                # A snapshot; see rtch.tensor.snapshot.
-                value = _new(Tensor)
-                value._h = _retain(x._h)
-                value._node = None
-                saved.append(value)
-            else:
-                saved.append(x)
-        else:
-            saved.append(inputs[index].shape if what == _SHAPE else inputs[index].dtype)
-    # Only elementwise calls set bcast.
-    node.shapes = tuple([x.shape if isinstance(x, Tensor) else () for x in inputs]) if h.bcast else None
-    return node
 
 
 def set_requires_grad(t: Tensor, requires_grad: bool) -> None:
@@ -148,12 +214,14 @@ def set_requires_grad(t: Tensor, requires_grad: bool) -> None:
     """
     if not t.is_leaf:
         raise AutogradError("requires_grad: only a leaf's can be set; use x.detach() for a value outside the graph")
-    if not requires_grad:
-        t._node = None
-    elif t._node is None:
-        if t.dtype.code not in _FLOWS:
-            raise DTypeError(f"requires_grad: a floating or complex dtype is needed; got {t.dtype.name}", dtype=t.dtype)
-        t._node = Leaf(t.dtype.code)
+    if bool(t._h.node) == bool(requires_grad):
+        return
+    if requires_grad and t.dtype.code not in FLOWS:
+        raise DTypeError(f"requires_grad: a floating or complex dtype is needed; got {t.dtype.name}", dtype=t.dtype)
+    h = lib.rt_make_leaf(t._h) if requires_grad else lib.rt_detach(t._h)
+    if not h:
+        raise failure("requires_grad", t)
+    replace_header(t, h)
 
 
 _tensor._record = record

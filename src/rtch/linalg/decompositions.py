@@ -116,7 +116,7 @@ def eigvalsh(x: Tensor, /) -> Tensor:
     import numpy.linalg
 
     need_matrices("eigvalsh", x, square=True)
-    if x._node is not None and grad_mode.enabled:
+    if x._h.node and grad_mode.enabled:
         return _eigh("eigvalsh", x).eigenvalues
     return from_numpy(iterate("eigvalsh", numpy.linalg.eigvalsh, x), x.dtype.real)
 
@@ -153,6 +153,6 @@ def svdvals(x: Tensor, /) -> Tensor:
     import numpy.linalg
 
     need_matrices("svdvals", x)
-    if x._node is not None and grad_mode.enabled:
+    if x._h.node and grad_mode.enabled:
         return _svd("svdvals", x, False).S
     return from_numpy(iterate("svdvals", lambda a: numpy.linalg.svd(a, compute_uv=False), x), x.dtype.real)

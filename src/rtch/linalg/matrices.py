@@ -118,7 +118,7 @@ def factors(op: Op, x: Tensor, arrays: Sequence[Any], dtypes: Sequence[DType], r
         ranks: how many of a factor's last axes are its own, the others being the batch.
     """
     made = [from_numpy(a, dtype) for a, dtype in zip(arrays, dtypes, strict=True)]
-    if x._node is None or not grad_mode.enabled:
+    if not x._h.node or not grad_mode.enabled:
         return made
     shapes = [t.shape[t.ndim - rank :] for t, rank in zip(made, ranks, strict=True)]
     batch = x.shape[:-2]

@@ -68,7 +68,7 @@ def _squares(x: Tensor) -> Tensor:
 
 def _root(total: Tensor, n: float) -> Tensor:
     """The n-th root, whose gradient at 0 is 0."""
-    if total._node is None:
+    if not total._h.node:
         return sqrt(total) if n == 2 else total ** (1 / n)
     flat = total == 0
     inside = where(flat, 1, total)

@@ -187,7 +187,7 @@ def _changed(module: Any, given: Any, grads: tuple[Any, ...]) -> tuple[Any, ...]
 def _watch(module: Any, values: tuple[Any, ...], see: Callable[..., tuple[Any, ...]]) -> tuple[Any, list[int]]:
     """Values, of which those with a gradient go through one node together: `see` gets all their gradients at once. Also
     which those are."""
-    at = [i for i, value in enumerate(values) if isinstance(value, Tensor) and value._node is not None]
+    at = [i for i, value in enumerate(values) if isinstance(value, Tensor) and value._h.node]
     if not at:
         return values, at
     shapes = [values[i].shape for i in at]

@@ -646,9 +646,7 @@ class Module:
 
 def set_value(t: Tensor, value: Tensor) -> None:
     """Give a parameter or buffer a new value; memory is shared until one of the two is written to."""
-    replace_header(t, lib.rt_retain(value._h))
-    if t._node is not None:
-        t._node.dtype = value.dtype.code
+    replace_header(t, lib.rt_with_node(value._h, t._h.node))
 
 
 def _refuse_other_names(missing: list[str], unexpected: list[str]) -> None:

@@ -24,8 +24,7 @@ class Parameter(Tensor):
         """Make one from data."""
         value = asarray(data)  # named, so that it outlives the next call
         self = object.__new__(cls)
-        self._h = lib.rt_retain(value._h)
-        self._node = None
+        self._h = lib.rt_detach(value._h)
         if requires_grad:
             self.requires_grad_()
         return self

@@ -19,7 +19,7 @@ row(
     Rule.ANY,
     "A copy of x in which y stands along an axis, lane by lane, at an index of y's shape.",
     lambda g, axis, index: F.scatter(g, axis, index, 0),
-    lambda g, x_shape, axis, index: F.gather_last(g, x_shape, axis, index),
+    lambda g, out_shape, axis, index: F.gather_last(g, out_shape, axis, index),
     detail="The last of several writes to an element stays.",
     inputs=("x", "y"),
 )

@@ -6,7 +6,7 @@ A gradient is a plain function whose parameter names say what it needs, one func
     g             gradient of the result
     x, y, ...     the inputs, by the names in `inputs`
     out           the result
-    x_shape, ...  the shape of an input, without its values
+    x_shape, ...  the shape of the input that the gradient is towards, without its values; out_shape: of the result
     axis, ...     an attribute of the call
 
 What no gradient names is not kept alive by the graph. Gradients are written with tensor operators and, through `F`,
@@ -170,7 +170,6 @@ class Op:
     domain: tuple[float, float]
     needs: tuple[tuple[str, ...], ...] = field(init=False)
     conjugates: bool = field(init=False)  # for complex results the engine conjugates around the gradients
-    plans: list[Any] = field(init=False, default_factory=lambda: [None] * 4)  # what the graph saves; see rtch.autograd
 
     def __post_init__(self) -> None:
         """Read what each gradient needs from its parameter names."""

@@ -77,7 +77,7 @@ row(
     Rule.ANY,
     "A copy of x in which y stands at several index tensors; what ``x[tensor] = y`` records.",
     lambda g, axes, indices: F.scatter_nd(g, axes, indices, 0),
-    lambda g, x_shape, axes, indices: F.gather_nd_last(g, x_shape, axes, indices),
+    lambda g, out_shape, axes, indices: F.gather_nd_last(g, out_shape, axes, indices),
     detail="The last of several writes to an element stays.",
     inputs=("x", "y"),
 )

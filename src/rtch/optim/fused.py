@@ -124,4 +124,5 @@ def _replace(written: list[list[Tensor]], own: Any, headers: list[Any]) -> None:
         if before != ffi.NULL:
             t = next(tensors)
             if own[i] != before:
+                lib.rt_pass_node_on(own[i], before)
                 replace_header(t, own[i])

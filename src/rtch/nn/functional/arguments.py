@@ -175,5 +175,5 @@ def written(where: str, x: Tensor, out: Tensor) -> Tensor:
     if grad_mode.enabled:
         become(x, out)
     else:
-        replace_header(x, lib.rt_retain(out._h))
+        replace_header(x, lib.rt_with_node(out._h, x._h.node))
     return x

@@ -1,0 +1,640 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pass.c: one backward pass over a graph. Discovery counts, for every vertex, the edges within the pass that lead to it; a
+ * vertex is ready when all have delivered. All that are ready together are a batch: nodes with a template run side by side
+ * on the pool, the others one after the other in Python. Nothing here recurses.
+ *
+ * Gradients that reach one vertex by several paths are added in the order of the graph (later consumers first, then by
+ * input), whatever the order of their arrival, so no schedule changes a bit. The gradient of a slice is added to its part
+ * of the sum, in place: a tensor cut into parts costs as much as one pass over it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "../runtime/pool.h"
+#include "../runtime/runtime.h"
+#include "../runtime/thread.h"
+#include "node.h"
+#include "template.h"
+
+#define NONE (-1)
+#define PAUSE_NS 50000000 /* between two looks at signals */
+#define FEWEST_WORK 32768 /* a batch with less, in elements and multiply-adds, stays on the calling thread */
+#define MATMUL_WORK 8     /* multiply-adds that take as long as an element */
+
+typedef struct {
+    rt_node *node;
+    int32_t n_waiting; /* edges that have not delivered */
+    int32_t first;     /* the arrivals, as a list; NONE */
+    uint8_t takes_part, wanted, runs;
+    int64_t bytes; /* of the arrivals */
+    rt_tensor *found;
+} vertex;
+
+typedef struct {
+    int64_t order; /* minus the consumer's seq */
+    int32_t input, next;
+    const rt_node *slice; /* the call that cut the slice this is the gradient of; NULL */
+    rt_tensor *g;
+} arrival;
+
+/* What becomes of a vertex whose gradients have all arrived. */
+enum { END, CUT, TEMPLATE, PYTHON }; /* nothing more; its gradient is that of a slice; in C; in Python */
+
+/* A vertex of the batch. */
+typedef struct {
+    int32_t at;
+    int kind, status;
+    const rt_template *template;
+    rt_tensor *g, **out;
+    int64_t start, duration;
+    int thread, n_added, n_in_place;
+} running;
+
+typedef struct {
+    int64_t op, start, duration, thread, batch;
+    const rt_node *node;
+} span;
+
+struct rt_pass {
+    int flags, status, n_limit;
+    vertex *vertices;
+    int32_t n_vertices, room, *table, n_table; /* vertices by the address of their node: an open hash table */
+    arrival *arrivals;
+    int32_t n_arrivals, arrivals_room, free_arrival;
+    int32_t *ready, n_ready; /* of the next batch */
+    running *batch;
+    rt_tensor **out; /* of all vertices of the batch */
+    int64_t out_room, grain;
+    int32_t n_batch, at_batch, batch_room;
+    rt_node **roots;
+    int n_roots;
+    int32_t in_python; /* the place in the batch that waits for Python; NONE */
+    int64_t live, stats[RT_N_PASS_STATS];
+    span *spans;
+    int64_t n_spans, spans_room;
+};
+
+enum { NODES, EDGES, BATCHES, WIDEST, ADDED, IN_PLACE, PEAK, IN_PYTHON };
+
+/* Vertices ----------------------------------------------------------------------------------------------------------- */
+
+static uint32_t hash_of(const rt_node *n) {
+    return (uint32_t)(((uintptr_t)n >> 4) * 0x9e3779b97f4a7c15u >> 32);
+}
+
+static int32_t find(const rt_pass *p, const rt_node *n) {
+    for (uint32_t h = hash_of(n);; h++) {
+        const int32_t i = p->table[h & (uint32_t)(p->n_table - 1)];
+        if (i == NONE || p->vertices[i].node == n) return i;
+    }
+}
+
+static void enter(const rt_pass *p, int32_t i) {
+    uint32_t h = hash_of(p->vertices[i].node);
+    while (p->table[h & (uint32_t)(p->n_table - 1)] != NONE) h++;
+    p->table[h & (uint32_t)(p->n_table - 1)] = i;
+}
+
+static void *grown(void *items, int64_t n, size_t size) {
+    return n > INT32_MAX / 4 ? NULL : realloc(items, (size_t)n * size);
+}
+
+/* The vertex of a node, a new one where there is none; NONE where memory is short. */
+static int32_t vertex_of(rt_pass *p, rt_node *n, int *is_new) {
+    const int32_t known = find(p, n);
+    *is_new = known == NONE;
+    if (known != NONE) return known;
+    if (p->n_vertices == p->room) {
+        vertex *v = grown(p->vertices, 2 * (int64_t)p->room, sizeof(vertex));
+        if (!v) return NONE;
+        p->vertices = v;
+        p->room *= 2;
+        int32_t *table = grown(p->table, 4 * (int64_t)p->room, sizeof(int32_t));
+        if (!table) return NONE;
+        p->table = table;
+        p->n_table = 4 * p->room;
+        memset(table, 0xff, sizeof(int32_t) * (size_t)p->n_table);
+        for (int32_t i = 0; i < p->n_vertices; i++) enter(p, i);
+    }
+    p->vertices[p->n_vertices] = (vertex){.node = n, .first = NONE};
+    enter(p, p->n_vertices);
+    return p->n_vertices++;
+}
+
+static int is_freed(const rt_node *n) {
+    return __atomic_load_n(&n->freed, __ATOMIC_ACQUIRE);
+}
+
+static int by_seq(const void *a, const void *b) {
+    const int64_t x = (*(const vertex *const *)a)->node->seq, y = (*(const vertex *const *)b)->node->seq;
+    return (x > y) - (x < y);
+}
+
+/* What runs is what lies between the roots and the wanted vertices; inputs are older than what was made from them. */
+static int choose(rt_pass *p, const rt_node **failed) {
+    const vertex **sorted = malloc(sizeof(vertex *) * (size_t)p->n_vertices);
+    if (!sorted) return RT_ERR_ALLOC;
+    for (int32_t i = 0; i < p->n_vertices; i++) sorted[i] = &p->vertices[i];
+    qsort(sorted, (size_t)p->n_vertices, sizeof(*sorted), by_seq);
+    int status = RT_OK;
+    for (int32_t k = 0; k < p->n_vertices && status == RT_OK; k++) {
+        vertex *v = (vertex *)sorted[k];
+        for (int i = 0; i < v->node->n_edges && !v->runs; i++) {
+            const rt_node *edge = rt_n_edges(v->node)[i];
+            v->runs = edge && p->vertices[find(p, edge)].takes_part;
+        }
+        v->takes_part = v->runs || v->wanted;
+        if (v->runs && is_freed(v->node)) status = RT_ERR_FREED, *failed = v->node;
+    }
+    free(sorted);
+    return status;
+}
+
+static int discover(rt_pass *p, int n_wanted, const uintptr_t *wanted, const rt_node **failed) {
+    int is_new;
+    for (int i = 0; i < p->n_roots; i++)
+        if (vertex_of(p, p->roots[i], &is_new) == NONE) return RT_ERR_ALLOC;
+    for (int32_t at = 0; at < p->n_vertices; at++) { /* the vertices are their own list of what is left to do */
+        rt_node *const n = p->vertices[at].node;
+        if (n_wanted < 0 && is_freed(n)) {
+            *failed = n;
+            return RT_ERR_FREED;
+        }
+        for (int i = 0; i < n->n_edges; i++)
+            if (rt_n_edges(n)[i] && vertex_of(p, rt_n_edges(n)[i], &is_new) == NONE) return RT_ERR_ALLOC;
+    }
+    if (n_wanted < 0) {
+        for (int32_t i = 0; i < p->n_vertices; i++) {
+            vertex *v = &p->vertices[i];
+            v->takes_part = 1;
+            v->runs = v->node->op != RT_NODE_LEAF;
+            v->wanted = !v->runs;
+        }
+    } else {
+        for (int i = 0; i < n_wanted; i++) {
+            const int32_t at = find(p, (const rt_node *)wanted[i]);
+            if (at != NONE) p->vertices[at].wanted = 1;
+        }
+        const int status = choose(p, failed);
+        if (status != RT_OK) return status;
+    }
+    for (int32_t k = 0; k < p->n_vertices; k++) {
+        const vertex *v = &p->vertices[k];
+        if (!v->takes_part || !v->runs) continue;
+        p->stats[NODES]++;
+        for (int i = 0; i < v->node->n_edges; i++) {
+            const rt_node *edge = rt_n_edges(v->node)[i];
+            const int32_t at = edge ? find(p, edge) : NONE;
+            if (at == NONE || !p->vertices[at].takes_part) continue;
+            p->vertices[at].n_waiting++;
+            p->stats[EDGES]++;
+        }
+    }
+    return RT_OK;
+}
+
+/* Gradients on their way --------------------------------------------------------------------------------------------- */
+
+static int64_t bytes_of(const rt_tensor *g) {
+    return g->numel * rt_itemsize(g->dtype);
+}
+
+/* g in a vertex's dtype: a call may have promoted this input; a real one gets the real part. Takes g over. */
+static rt_tensor *cast_to(rt_tensor *g, int dtype) {
+    if (g->dtype == dtype) return g;
+    rt_tensor *part = rt_is_complex(g->dtype) && !rt_is_complex(dtype) ? rt_part(g, 0) : rt_retain(g);
+    rt_tensor *made = part ? rt_as_dtype(part, dtype) : NULL;
+    if (part) rt_release(part);
+    rt_release(g);
+    return made;
+}
+
+/* Notes that g, which it takes over, reached a vertex. */
+static int arrive(rt_pass *p, int32_t at, int64_t order, int32_t input, const rt_node *slice, rt_tensor *g) {
+    if (p->free_arrival == NONE && p->n_arrivals == p->arrivals_room) {
+        const int64_t room = p->arrivals_room ? 2 * (int64_t)p->arrivals_room : 64;
+        arrival *a = grown(p->arrivals, room, sizeof(arrival));
+        if (!a) {
+            rt_release(g);
+            return RT_ERR_ALLOC;
+        }
+        p->arrivals = a;
+        p->arrivals_room = (int32_t)room;
+    }
+    vertex *v = &p->vertices[at];
+    if (!(g = cast_to(g, v->node->dtype))) return rt_last_status();
+    int32_t i = p->free_arrival;
+    if (i != NONE) p->free_arrival = p->arrivals[i].next;
+    else i = p->n_arrivals++;
+    int32_t *place = &v->first; /* kept in order */
+    while (*place != NONE) {
+        const arrival *other = &p->arrivals[*place];
+        if (other->order > order || (other->order == order && other->input > input)) break;
+        place = &p->arrivals[*place].next;
+    }
+    p->arrivals[i] = (arrival){order, input, *place, slice, g};
+    *place = i;
+    v->bytes += bytes_of(g);
+    p->live += bytes_of(g);
+    if (p->live > p->stats[PEAK]) p->stats[PEAK] = p->live;
+    return RT_OK;
+}
+
+/* Whether nobody else sees a gradient, so that the sum may be written over it. */
+static int is_ours(rt_tensor *g) {
+    return g->contiguous && !g->node && rt_aliases(g) == 0 && !g->storage->let_go;
+}
+
+/* total + g in the place of total, both of which it takes over. */
+static rt_tensor *add(rt_tensor *total, rt_tensor *g, int may_write, int *in_place) {
+    rt_tensor *sum = NULL;
+    if (may_write && is_ours(total) && rt_same_shape(g, total->ndim, rt_t_shape(total)) &&
+        rt_binary_inplace(RT_OP_ADD, total, g) == RT_OK) {
+        ++*in_place;
+        rt_release(g);
+        return total;
+    } else {
+        sum = rt_binary(RT_OP_ADD, total, g);
+    }
+    rt_release(total);
+    rt_release(g);
+    return sum;
+}
+
+/* total with a slice's gradient added to its part; takes both over. */
+static rt_tensor *add_slice(rt_tensor *total, const rt_node *slice, rt_tensor *part, int *in_place) {
+    const int64_t *numbers = rt_n_numbers(slice);
+    rt_tensor *own = total;
+    if (is_ours(total)) {
+        ++*in_place;
+    } else {
+        own = rt_copy(total);
+        rt_release(total);
+    }
+    const int status = own ? rt_assign(own, (int)(numbers[0] / 4), numbers + 1, part, 1) : rt_last_status();
+    rt_release(part);
+    if (status == RT_OK) return own;
+    if (own) rt_release(own);
+    rt_set_status(status);
+    return NULL;
+}
+
+/* The sum of what reached a vertex, in order; NULL where nothing did (*status RT_OK) or it failed. */
+static rt_tensor *total_of(const rt_pass *p, int32_t at, running *r) {
+    const vertex *v = &p->vertices[at];
+    rt_tensor *total = NULL;
+    r->status = RT_OK;
+    const int may_write = !(p->flags & RT_PASS_CREATE);
+    for (int32_t i = v->first; i != NONE && r->status == RT_OK; i = p->arrivals[i].next) {
+        arrival *a = &p->arrivals[i];
+        rt_tensor *g = a->g;
+        a->g = NULL;
+        if (a->slice) {
+            if (!total) total = rt_empty(v->node->dtype, v->node->ndim, rt_n_shape(v->node));
+            if (!total) rt_release(g);
+            else {
+                r->n_added += i != v->first;
+                total = add_slice(total, a->slice, g, &r->n_in_place);
+            }
+        } else if (!total) {
+            total = g;
+        } else {
+            r->n_added++;
+            total = add(total, g, may_write, &r->n_in_place);
+        }
+        if (!total) r->status = rt_last_status();
+    }
+    return total;
+}
+
+static void drop_arrivals(rt_pass *p, vertex *v) {
+    while (v->first != NONE) {
+        arrival *a = &p->arrivals[v->first];
+        if (a->g) {
+            rt_release(a->g);
+            a->g = NULL;
+        }
+        const int32_t next = a->next;
+        a->next = p->free_arrival;
+        p->free_arrival = v->first;
+        v->first = next;
+    }
+}
+
+/* Running ------------------------------------------------------------------------------------------------------------ */
+
+static uint64_t wanted_edges(const rt_pass *p, const rt_node *n) {
+    uint64_t wanted = 0;
+    for (int i = 0; i < n->n_edges && i < 64; i++) {
+        const rt_node *edge = rt_n_edges(n)[i];
+        const int32_t at = edge ? find(p, edge) : NONE;
+        if (at != NONE && p->vertices[at].takes_part) wanted |= (uint64_t)1 << i;
+    }
+    return wanted;
+}
+
+/* The sum of what reached a vertex, and what its template makes of it. */
+static void run_one(rt_pass *p, running *r) {
+    const int traced = p->flags & RT_PASS_TRACE;
+    if (traced) r->start = rt_now_ns();
+    r->thread = rt_worker_number();
+    r->g = total_of(p, r->at, r);
+    if (r->status == RT_OK && r->g && r->kind == TEMPLATE)
+        r->status = rt_run_template(r->template, p->vertices[r->at].node, r->g, r->out);
+    if (traced) r->duration = rt_now_ns() - r->start;
+}
+
+static void run_range(void *ctx, int64_t begin, int64_t end) {
+    rt_pass *p = ctx;
+    const int recording = rt_grad_enabled();
+    rt_set_grad_enabled(recording && p->flags & RT_PASS_CREATE);
+    for (int64_t i = begin; i < end; i++) run_one(p, &p->batch[i]);
+    rt_set_grad_enabled(recording);
+}
+
+static int64_t work_of(const rt_node *n) {
+    int64_t work = 1, most = 1;
+    for (int d = 0; d < n->ndim; d++) work *= rt_n_shape(n)[d];
+    if (n->op != RT_OP_MATMUL) return work * (n->op >= 0 && rt_is_costly(n->op) ? 8 : 1);
+    for (int i = 0; i < n->n_edges; i++) /* k, or a size of the result, which is near enough */
+        for (int d = 0; rt_n_edges(n)[i] && d < rt_n_edges(n)[i]->ndim; d++)
+            if (rt_n_shape(rt_n_edges(n)[i])[d] > most) most = rt_n_shape(rt_n_edges(n)[i])[d];
+    return work * most / MATMUL_WORK;
+}
+
+static int kind_of(const rt_pass *p, const vertex *v, running *r) {
+    rt_node *const n = v->node;
+    if (__atomic_load_n(&n->hooks, __ATOMIC_ACQUIRE)) return PYTHON;
+    if (!v->runs) return END;
+    if (p->flags & (RT_PASS_CREATE | RT_PASS_PYTHON)) return PYTHON;
+    if (n->op == RT_OP_GETITEM) return CUT;
+    rt_key key;
+    if (!rt_make_key(&key, n, wanted_edges(p, n))) return PYTHON;
+    r->template = rt_find_template(&key);
+    return r->template ? TEMPLATE : PYTHON;
+}
+
+/* What is ready becomes the batch. Returns a status. */
+static int start_batch(rt_pass *p) {
+    int64_t n_out = 0, work = 0;
+    for (int32_t i = 0; i < p->n_ready; i++) n_out += p->vertices[p->ready[i]].node->n_edges;
+    if (p->n_ready > p->batch_room) {
+        running *batch = grown(p->batch, 2 * (int64_t)p->n_ready, sizeof(running));
+        if (!batch) return RT_ERR_ALLOC;
+        p->batch = batch;
+        p->batch_room = 2 * p->n_ready;
+    }
+    if (n_out > p->out_room) {
+        rt_tensor **out = grown(p->out, 2 * n_out, sizeof(rt_tensor *));
+        if (!out) return RT_ERR_ALLOC;
+        p->out = out;
+        p->out_room = 2 * n_out;
+    }
+    memset(p->out, 0, sizeof(rt_tensor *) * (size_t)n_out);
+    n_out = 0;
+    int n_parallel = 0;
+    for (int32_t i = 0; i < p->n_ready; i++) {
+        const vertex *v = &p->vertices[p->ready[i]];
+        running *r = &p->batch[i];
+        *r = (running){.at = p->ready[i], .out = p->out + n_out};
+        r->kind = kind_of(p, v, r);
+        n_out += v->node->n_edges;
+        if (r->kind == TEMPLATE) work += work_of(v->node);
+        n_parallel += r->kind == TEMPLATE;
+    }
+    p->n_batch = p->n_ready;
+    p->at_batch = p->n_ready = 0;
+    p->stats[BATCHES]++;
+    if (p->n_batch > p->stats[WIDEST]) p->stats[WIDEST] = p->n_batch;
+    if (n_parallel > 1 && work >= p->grain && !(p->flags & (RT_PASS_SERIAL | RT_PASS_CREATE)))
+        rt_parallel_for(p->n_batch, 1, run_range, p);
+    else run_range(p, 0, p->n_batch);
+    return RT_OK;
+}
+
+static int note_span(rt_pass *p, const running *r) {
+    rt_node *const n = p->vertices[r->at].node;
+    if (!(p->flags & RT_PASS_TRACE) || n->op == RT_NODE_LEAF) return RT_OK;
+    if (p->n_spans == p->spans_room) {
+        const int64_t room = p->spans_room ? 2 * p->spans_room : 256;
+        span *s = grown(p->spans, room, sizeof(span));
+        if (!s) return RT_ERR_ALLOC;
+        p->spans = s;
+        p->spans_room = room;
+    }
+    p->spans[p->n_spans++] = (span){n->op, r->start, r->duration, r->thread, p->stats[BATCHES] - 1, rt_node_retain(n)};
+    return RT_OK;
+}
+
+/* A vertex has run: its gradients, which this takes over, go to its inputs, and those that now have all of theirs are
+ * ready. Returns a status. */
+static int finish(rt_pass *p, running *r, rt_tensor **gradients) {
+    vertex *v = &p->vertices[r->at];
+    rt_node *const n = v->node;
+    int status = note_span(p, r);
+    p->stats[ADDED] += r->n_added;
+    p->stats[IN_PLACE] += r->n_in_place;
+    p->live -= v->bytes;
+    drop_arrivals(p, v);
+    if (v->wanted && r->g) v->found = rt_retain(r->g);
+    for (int i = 0; i < n->n_edges && v->runs; i++) {
+        rt_tensor *g = gradients ? gradients[i] : NULL;
+        const int32_t at = rt_n_edges(n)[i] ? find(p, rt_n_edges(n)[i]) : NONE;
+        if (gradients) gradients[i] = NULL;
+        if (at == NONE || !p->vertices[at].takes_part || status != RT_OK) {
+            if (g) rt_release(g);
+            continue;
+        }
+        if (g) status = arrive(p, at, -n->seq, i, r->kind == CUT ? n : NULL, g);
+        if (--p->vertices[at].n_waiting == 0) p->ready[p->n_ready++] = at;
+    }
+    if (r->g) {
+        rt_release(r->g);
+        r->g = NULL;
+    }
+    if (v->runs && !(p->flags & RT_PASS_RETAIN)) rt_node_free_saved(n);
+    return status;
+}
+
+static int fail(rt_pass *p, int status) {
+    p->status = status;
+    rt_set_status(status);
+    return RT_PASS_FAILED;
+}
+
+int rt_pass_run(rt_pass *p) {
+    if (p->status != RT_OK) return fail(p, p->status);
+    const int64_t until = rt_now_ns() + PAUSE_NS;
+    const int limit = rt_limit_threads(p->n_limit);
+    int now = RT_PASS_PAUSE, status = RT_OK;
+    for (int n = 0; status == RT_OK; n++) {
+        if (p->at_batch == p->n_batch) {
+            if (p->n_ready == 0) {
+                now = RT_PASS_DONE;
+                break;
+            }
+            if (n % 16 == 15 && rt_now_ns() > until) break;
+            if ((status = start_batch(p)) != RT_OK) break;
+        }
+        running *r = &p->batch[p->at_batch];
+        if ((status = r->status) != RT_OK) break;
+        if (r->kind == PYTHON && r->g) {
+            p->stats[IN_PYTHON]++;
+            p->in_python = p->at_batch;
+            if (p->flags & RT_PASS_TRACE) r->start = rt_now_ns();
+            now = RT_PASS_NODE;
+            break;
+        }
+        p->at_batch++;
+        if (r->kind == CUT && r->g) r->out[0] = rt_retain(r->g);
+        status = finish(p, r, r->out);
+    }
+    rt_limit_threads(limit);
+    return status == RT_OK ? now : fail(p, status);
+}
+
+/* Python's turn -------------------------------------------------------------------------------------------------------- */
+
+uintptr_t rt_pass_node(const rt_pass *p) {
+    return (uintptr_t)p->vertices[p->batch[p->in_python].at].node;
+}
+
+rt_tensor *rt_pass_gradient(const rt_pass *p) {
+    return rt_retain(p->batch[p->in_python].g);
+}
+
+int rt_pass_wants(const rt_pass *p, int i) {
+    const vertex *v = &p->vertices[p->batch[p->in_python].at];
+    const rt_node *edge = v->runs ? rt_n_edges(v->node)[i] : NULL;
+    const int32_t at = edge ? find(p, edge) : NONE;
+    return at != NONE && p->vertices[at].takes_part;
+}
+
+int rt_pass_runs(const rt_pass *p) {
+    return p->vertices[p->batch[p->in_python].at].runs;
+}
+
+void rt_pass_replace(rt_pass *p, rt_tensor *g) {
+    running *r = &p->batch[p->in_python];
+    rt_release(r->g);
+    r->g = rt_retain(g);
+}
+
+void rt_pass_tape(rt_pass *p) {
+    const running *r = &p->batch[p->in_python];
+    const rt_node *n = p->vertices[r->at].node;
+    rt_key key;
+    if (p->flags & (RT_PASS_CREATE | RT_PASS_PYTHON) || n->hooks || !rt_may_derive(n->op)) return;
+    if (rt_make_key(&key, n, wanted_edges(p, n))) rt_tape_open(&key, n, r->g);
+}
+
+int rt_pass_deliver(rt_pass *p, int n, rt_tensor *const *gradients) {
+    running *r = &p->batch[p->in_python];
+    rt_tape_close(n, gradients);
+    for (int i = 0; i < n; i++) r->out[i] = gradients[i] ? rt_retain(gradients[i]) : NULL;
+    if (p->flags & RT_PASS_TRACE) r->duration = rt_now_ns() - r->start;
+    p->in_python = NONE;
+    p->at_batch++;
+    const int status = finish(p, r, r->out);
+    if (status != RT_OK) fail(p, status);
+    return status;
+}
+
+/* Life ------------------------------------------------------------------------------------------------------------------ */
+
+rt_pass *rt_pass_new(int n_roots, const uintptr_t *roots, rt_tensor *const *seeds, int n_wanted,
+                     const uintptr_t *wanted, int flags, uintptr_t *failed) {
+    rt_pass *p = calloc(1, sizeof(rt_pass));
+    const rt_node *freed = NULL;
+    if (!p) RT_FAIL(RT_ERR_ALLOC);
+    p->flags = flags;
+    p->grain = FEWEST_WORK;
+    p->free_arrival = p->in_python = NONE;
+    p->room = 16;
+    p->n_table = 64;
+    p->vertices = malloc(sizeof(vertex) * (size_t)p->room);
+    p->table = malloc(sizeof(int32_t) * (size_t)p->n_table);
+    p->roots = calloc((size_t)n_roots + 1, sizeof(rt_node *));
+    int status = p->vertices && p->table && p->roots ? RT_OK : RT_ERR_ALLOC;
+    if (status == RT_OK) {
+        memset(p->table, 0xff, sizeof(int32_t) * (size_t)p->n_table);
+        for (; p->n_roots < n_roots; p->n_roots++) p->roots[p->n_roots] = rt_node_retain((rt_node *)roots[p->n_roots]);
+        status = discover(p, n_wanted, wanted, &freed);
+    }
+    if (status == RT_OK && !(p->ready = malloc(sizeof(int32_t) * ((size_t)p->n_vertices + 1)))) status = RT_ERR_ALLOC;
+    for (int i = 0; i < n_roots && status == RT_OK; i++) {
+        const int32_t at = find(p, p->roots[i]);
+        if (p->vertices[at].takes_part)
+            status = arrive(p, at, INT64_MIN, i, NULL, rt_retain(seeds[i]));
+    }
+    for (int32_t i = 0; i < p->n_vertices && status == RT_OK; i++)
+        if (p->vertices[i].takes_part && p->vertices[i].n_waiting == 0) p->ready[p->n_ready++] = i;
+    if (status == RT_OK) return p;
+    if (freed) *failed = (uintptr_t)freed;
+    rt_pass_free(p);
+    RT_FAIL(status);
+}
+
+void rt_pass_set(rt_pass *p, int n_threads, int64_t grain) {
+    p->n_limit = n_threads;
+    if (grain >= 0) p->grain = grain;
+}
+
+int rt_pass_n_found(const rt_pass *p) {
+    return p->n_vertices;
+}
+
+uintptr_t rt_pass_found(const rt_pass *p, int i, rt_tensor **gradient) {
+    const vertex *v = &p->vertices[i];
+    *gradient = v->found ? rt_retain(v->found) : NULL;
+    return (uintptr_t)v->node;
+}
+
+rt_tensor *rt_pass_found_at(const rt_pass *p, uintptr_t node) {
+    const int32_t at = find(p, (const rt_node *)node);
+    return at != NONE && p->vertices[at].found ? rt_retain(p->vertices[at].found) : NULL;
+}
+
+void rt_pass_stats(const rt_pass *p, int64_t *out) {
+    memcpy(out, p->stats, sizeof(p->stats));
+}
+
+int64_t rt_pass_spans(const rt_pass *p, int64_t *out) {
+    int64_t n = 0;
+    for (int64_t i = 0; i < p->n_spans; i++) {
+        const span *s = &p->spans[i];
+        if (out) {
+            memcpy(out + n, (int64_t[]){s->op, s->start, s->duration, s->thread, s->batch, s->node->ndim},
+                   6 * sizeof(int64_t));
+            memcpy(out + n + 6, rt_n_shape(s->node), sizeof(int64_t) * s->node->ndim);
+        }
+        n += 6 + s->node->ndim;
+    }
+    return n;
+}
+
+void rt_pass_free(rt_pass *p) {
+    rt_tape_close(0, NULL);
+    for (int32_t i = p->at_batch; i < p->n_batch; i++) {
+        running *r = &p->batch[i];
+        if (r->g) rt_release(r->g);
+        for (int k = 0; k < p->vertices[r->at].node->n_edges; k++)
+            if (r->out[k]) rt_release(r->out[k]);
+    }
+    for (int32_t i = 0; i < p->n_vertices; i++) {
+        drop_arrivals(p, &p->vertices[i]);
+        if (p->vertices[i].found) rt_release(p->vertices[i].found);
+    }
+    for (int64_t i = 0; i < p->n_spans; i++) rt_node_unref((rt_node *)p->spans[i].node);
+    for (int i = 0; i < p->n_roots; i++) rt_node_unref(p->roots[i]);
+    free(p->vertices);
+    free(p->table);
+    free(p->arrivals);
+    free(p->ready);
+    free(p->batch);
+    free(p->out);
+    free(p->roots);
+    free(p->spans);
+    free(p);
+}
