@@ -3,7 +3,14 @@
 
 from rtch.autograd.engine import backward, grad
 from rtch.autograd.gradcheck import gradcheck, gradgradcheck
-from rtch.autograd.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from rtch.autograd.modes import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 
 __all__ = [
     "backward",
@@ -11,7 +18,9 @@ __all__ = [
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "inference_mode",
     "is_grad_enabled",
+    "is_inference_mode_enabled",
     "no_grad",
     "set_grad_enabled",
 ]
