@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 PAGES = {
     "rtch": ("rtch",),
     "autograd": ("rtch.autograd",),
-    "nn": ("rtch.nn", "rtch.nn.init"),
+    "nn": ("rtch.nn", "rtch.nn.init", "rtch.nn.utils"),
     "functional": ("rtch.nn.functional",),
     "optim": ("rtch.optim", "rtch.optim.lr_scheduler"),
     "linalg": ("rtch.linalg", "rtch.fft"),

@@ -110,7 +110,7 @@ _HOMES = {
         "unique_values",
     ),
     "rtch.views": ("diagonal", "from_strides", "sliding_window_view"),
-    "rtch.autograd": ("enable_grad", "is_grad_enabled", "no_grad"),
+    "rtch.autograd": ("enable_grad", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled", "no_grad"),
     "rtch._c": ("get_num_threads", "set_num_threads"),
     "rtch.version": ("__array_api_version__", "__version__", "numerics_version"),
     "rtch.checkpoint": ("load", "save"),

@@ -18,7 +18,9 @@ from rtch import train as train
 from rtch._c import get_num_threads as get_num_threads
 from rtch._c import set_num_threads as set_num_threads
 from rtch.autograd import enable_grad as enable_grad
+from rtch.autograd import inference_mode as inference_mode
 from rtch.autograd import is_grad_enabled as is_grad_enabled
+from rtch.autograd import is_inference_mode_enabled as is_inference_mode_enabled
 from rtch.autograd import no_grad as no_grad
 from rtch.checkpoint import load as load
 from rtch.checkpoint import save as save

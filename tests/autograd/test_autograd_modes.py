@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""no_grad, enable_grad and set_grad_enabled: blocks, decorators, nesting, errors and threads."""
+"""no_grad, enable_grad, set_grad_enabled and inference_mode: blocks, decorators, nesting, errors and threads."""
 
 from __future__ import annotations
 
@@ -11,8 +11,15 @@ from typing import Any
 import pytest
 
 import rtch
-from rtch.autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
-from rtch.errors import AutogradError
+from rtch.autograd import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from rtch.errors import ArgumentError, AutogradError
 
 
 @pytest.mark.parametrize(
@@ -161,3 +168,116 @@ def test_leaves_are_written_under_no_grad_only() -> None:
     assert [5.0, 2.0] == x.tolist()
     assert x.requires_grad
     assert x.is_leaf
+
+
+def _recorded(m: Any, mode: Callable[[Any], Any]) -> list[bool]:
+    """Whether a product is recorded, and inference mode on, at each place of nested blocks."""
+    told: list[bool] = []
+    x = m.ones((2,)).requires_grad_()
+
+    def tell() -> None:
+        told.extend(((x * x).requires_grad, m.is_inference_mode_enabled()))
+
+    with mode(m):
+        tell()
+        for inner in (m.enable_grad, m.no_grad, m.inference_mode, lambda: m.inference_mode(False)):
+            with inner():
+                tell()
+                with m.enable_grad():
+                    tell()
+                with m.inference_mode(False):
+                    tell()
+                tell()
+            tell()
+    tell()
+    return told
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        lambda m: m.inference_mode(),
+        lambda m: m.inference_mode(False),
+        lambda m: m.no_grad(),
+        lambda m: m.enable_grad(),
+    ],
+)
+def test_inference_mode_is_pytorchs(torch: Any, mode: Callable[[Any], Any]) -> None:
+    """What is recorded where modes are nested in each other."""
+    assert _recorded(torch, mode) == _recorded(rtch, mode)
+
+
+def test_nothing_lifts_inference_mode_but_itself() -> None:
+    """enable_grad and set_grad_enabled record nothing inside it; inference_mode(False) does."""
+    x = rtch.ones((2,)).requires_grad_()
+    with inference_mode():
+        for mode in (enable_grad(), set_grad_enabled(True)):
+            with mode:
+                assert not is_grad_enabled()
+                assert is_inference_mode_enabled()
+                assert not (x * x).requires_grad
+        with inference_mode(False):
+            assert is_grad_enabled()
+            assert not is_inference_mode_enabled()
+            assert (x * x).requires_grad
+        x += 1  # as under no_grad
+    assert is_grad_enabled()
+    assert not is_inference_mode_enabled()
+    assert [2.0, 2.0] == x.tolist()
+
+
+def test_what_inference_mode_makes_is_a_value_like_others() -> None:
+    """Outside, it may require grad, be written to and be used in recorded calls."""
+    x = rtch.ones((2,)).requires_grad_()
+    with inference_mode():
+        y, made = x * 3, rtch.ones((2,)).requires_grad_()
+    y += 1
+    (y.requires_grad_() * x * made).sum().backward()
+    assert [1.0, 1.0] == y.grad.tolist()
+    assert [4.0, 4.0] == x.grad.tolist() == made.grad.tolist()
+
+
+def test_inference_mode_as_a_decorator() -> None:
+    """With and without parentheses; arguments, result and name pass through."""
+
+    @inference_mode
+    def bare(x: int, *, y: int) -> tuple[int, bool]:
+        """Doc."""
+        return x + y, is_inference_mode_enabled()
+
+    @inference_mode()
+    def called() -> bool:
+        return is_inference_mode_enabled()
+
+    @inference_mode(False)
+    def off() -> bool:
+        return is_inference_mode_enabled()
+
+    assert ((3, True), True) == (bare(1, y=2), called())
+    assert ("bare", "Doc.") == (bare.__name__, bare.__doc__)
+    with inference_mode():
+        assert not off()
+    with pytest.raises(KeyError), inference_mode():
+        raise KeyError("inside")
+    assert not is_inference_mode_enabled()
+    assert is_grad_enabled()
+    with pytest.raises(ArgumentError, match="True, False or a function is needed; got 1"):
+        inference_mode(1)
+
+
+def test_backward_runs_in_inference_mode() -> None:
+    """A graph recorded outside is differentiated; create_graph records nothing there."""
+    x = rtch.ones((2,)).requires_grad_()
+    y = (x * x).sum()
+    with inference_mode():
+        (g,) = rtch.autograd.grad(y, x, retain_graph=True)
+        assert not g.requires_grad
+        y.backward()
+    assert [2.0, 2.0] == g.tolist() == x.grad.tolist()
+
+
+def test_inference_mode_is_the_threads_own() -> None:
+    """Another thread records."""
+    with inference_mode(), ThreadPoolExecutor(1) as pool:
+        assert not pool.submit(is_inference_mode_enabled).result()
+        assert pool.submit(is_grad_enabled).result()

@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""Reverse-mode differentiation: recording, the backward pass, and checks of gradients."""
+"""Reverse-mode differentiation: recording, the backward pass, derivatives of functions, and checks of gradients."""
 
 from rtch.autograd.engine import backward, grad
+from rtch.autograd.functional import hessian, hvp, jacobian, jvp, vhp, vjp
 from rtch.autograd.gradcheck import gradcheck, gradgradcheck
-from rtch.autograd.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from rtch.autograd.modes import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 
 __all__ = [
     "backward",
@@ -11,7 +19,15 @@ __all__ = [
     "grad",
     "gradcheck",
     "gradgradcheck",
+    "hessian",
+    "hvp",
+    "inference_mode",
     "is_grad_enabled",
+    "is_inference_mode_enabled",
+    "jacobian",
+    "jvp",
     "no_grad",
     "set_grad_enabled",
+    "vhp",
+    "vjp",
 ]

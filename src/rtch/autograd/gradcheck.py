@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from rtch.autograd.engine import grad
-from rtch.autograd.modes import enable_grad
+from rtch.autograd.modes import enable_grad, need_recording
 from rtch.creation import asarray, ones_like, zeros_like
 from rtch.dtypes import complex128, float64
 from rtch.errors import AutogradError, DTypeError
@@ -56,9 +56,11 @@ def gradcheck(
         rtol: allowed relative difference.
 
     Raises:
-        AutogradError: a gradient differs; the message names input, element and both values.
+        AutogradError: a gradient differs; the message names input, element and both values. Or no input requires grad,
+            or in `inference_mode`.
         DTypeError: an input that requires grad, or the result, is neither float64 nor complex128.
     """
+    need_recording("gradcheck")
     args = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     checked = [i for i, x in enumerate(args) if x.requires_grad]
     for i in checked:

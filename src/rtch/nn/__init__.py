@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Modules, layers, losses and models."""
 
-from rtch.nn import functional, init
+from rtch.nn import functional, init, utils
 from rtch.nn.models import LinearRegression, MLPRegressor
 from rtch.nn.module import Module
 from rtch.nn.modules import (
@@ -179,4 +179,5 @@ __all__ = [
     "ZeroPad3d",
     "functional",
     "init",
+    "utils",
 ]
