@@ -32,7 +32,7 @@ typedef struct rt_node {
     void *payload;        /* a Python object: the attributes of the call, or the gradient of a leaf */
     void *hooks;          /* a Python object: functions to call when the node runs; NULL: none */
     struct rt_node *next; /* in the list of nodes to free */
-    void *items[];        /* edges, saved headers, shape, then the numbers of a call of RT_OP_GETITEM: how many, they */
+    void *items[];        /* edges, saved headers, shape, then the numbers of a slice: how many, they */
 } rt_node;
 
 static inline rt_node **rt_n_edges(const rt_node *n) {

@@ -66,6 +66,8 @@ struct rt_pass {
     running *batch;
     rt_tensor **out; /* of all vertices of the batch */
     int64_t out_room, grain;
+    uint64_t shuffle;
+    int is_open, has_run; /* a batch whose end was not reported yet; it has run */
     int32_t n_batch, at_batch, batch_room;
     rt_node **roots;
     int n_roots;
@@ -243,41 +245,44 @@ static int arrive(rt_pass *p, int32_t at, int64_t order, int32_t input, const rt
 
 /* Whether nobody else sees a gradient, so that the sum may be written over it. */
 static int is_ours(rt_tensor *g) {
-    return g->contiguous && !g->node && rt_aliases(g) == 0 && !g->storage->let_go;
+    return g->contiguous && rt_aliases(g) == 0 && !g->storage->let_go;
 }
 
 /* total + g in the place of total, both of which it takes over. */
-static rt_tensor *add(rt_tensor *total, rt_tensor *g, int may_write, int *in_place) {
+static rt_tensor *add(rt_tensor *total, rt_tensor *g, int *in_place) {
     rt_tensor *sum = NULL;
-    if (may_write && is_ours(total) && rt_same_shape(g, total->ndim, rt_t_shape(total)) &&
+    if (!total->node && !g->node && is_ours(total) && rt_same_shape(g, total->ndim, rt_t_shape(total)) &&
         rt_binary_inplace(RT_OP_ADD, total, g) == RT_OK) {
         ++*in_place;
         rt_release(g);
         return total;
-    } else {
-        sum = rt_binary(RT_OP_ADD, total, g);
     }
+    sum = rt_binary(RT_OP_ADD, total, g);
     rt_release(total);
     rt_release(g);
     return sum;
 }
 
-/* total with a slice's gradient added to its part; takes both over. */
-static rt_tensor *add_slice(rt_tensor *total, const rt_node *slice, rt_tensor *part, int *in_place) {
+/* total, to whose part a slice's gradient is added, or put where total is all zeros; takes both over. */
+static rt_tensor *add_slice(rt_tensor *total, const rt_node *slice, rt_tensor *part, int is_zeros, int *in_place) {
     const int64_t *numbers = rt_n_numbers(slice);
-    rt_tensor *own = total;
-    if (is_ours(total)) {
-        ++*in_place;
-    } else {
-        own = rt_copy(total);
-        rt_release(total);
+    rt_tensor *own = is_ours(total) ? rt_retain(total) : rt_copy(total);
+    *in_place += own && own == total;
+    if (own == total) __atomic_sub_fetch(&total->n_refs, 1, __ATOMIC_RELAXED); /* alone, so that it may be written */
+    const int status =
+        own ? rt_assign(own, (int)(numbers[0] / 4), numbers + 1, part, !is_zeros) : rt_last_status();
+    if (own == total) __atomic_add_fetch(&total->n_refs, 1, __ATOMIC_RELAXED);
+    rt_tensor *const in[2] = {total, part};
+    if (status == RT_OK && (total->node || part->node))
+        own = rt_record(RT_OP_SETITEM_ADD, own, 2, in, 0, -1, 0, (int)numbers[0], numbers + 1);
+    else if (status != RT_OK && own) {
+        rt_release(own);
+        own = NULL;
+        rt_set_status(status);
     }
-    const int status = own ? rt_assign(own, (int)(numbers[0] / 4), numbers + 1, part, 1) : rt_last_status();
+    rt_release(total);
     rt_release(part);
-    if (status == RT_OK) return own;
-    if (own) rt_release(own);
-    rt_set_status(status);
-    return NULL;
+    return own;
 }
 
 /* The sum of what reached a vertex, in order; NULL where nothing did (*status RT_OK) or it failed. */
@@ -285,7 +290,6 @@ static rt_tensor *total_of(const rt_pass *p, int32_t at, running *r) {
     const vertex *v = &p->vertices[at];
     rt_tensor *total = NULL;
     r->status = RT_OK;
-    const int may_write = !(p->flags & RT_PASS_CREATE);
     for (int32_t i = v->first; i != NONE && r->status == RT_OK; i = p->arrivals[i].next) {
         arrival *a = &p->arrivals[i];
         rt_tensor *g = a->g;
@@ -295,13 +299,13 @@ static rt_tensor *total_of(const rt_pass *p, int32_t at, running *r) {
             if (!total) rt_release(g);
             else {
                 r->n_added += i != v->first;
-                total = add_slice(total, a->slice, g, &r->n_in_place);
+                total = add_slice(total, a->slice, g, i == v->first, &r->n_in_place);
             }
         } else if (!total) {
             total = g;
         } else {
             r->n_added++;
-            total = add(total, g, may_write, &r->n_in_place);
+            total = add(total, g, &r->n_in_place);
         }
         if (!total) r->status = rt_last_status();
     }
@@ -367,23 +371,40 @@ static int kind_of(const rt_pass *p, const vertex *v, running *r) {
     rt_node *const n = v->node;
     if (__atomic_load_n(&n->hooks, __ATOMIC_ACQUIRE)) return PYTHON;
     if (!v->runs) return END;
-    if (p->flags & (RT_PASS_CREATE | RT_PASS_PYTHON)) return PYTHON;
     if (n->op == RT_OP_GETITEM) return CUT;
+    if (p->flags & (RT_PASS_CREATE | RT_PASS_PYTHON)) return PYTHON;
     rt_key key;
     if (!rt_make_key(&key, n, wanted_edges(p, n))) return PYTHON;
     r->template = rt_find_template(&key);
     return r->template ? TEMPLATE : PYTHON;
 }
 
+static uint64_t draw(rt_pass *p) {
+    p->shuffle = p->shuffle * 6364136223846793005u + 1442695040888963407u;
+    return p->shuffle >> 33;
+}
+
+/* Brings a random part of what is ready to the front; how many. */
+static int32_t shuffle(rt_pass *p) {
+    const int32_t n = 1 + (int32_t)(draw(p) % (uint64_t)p->n_ready);
+    for (int32_t i = 0; i < n; i++) {
+        const int32_t k = i + (int32_t)(draw(p) % (uint64_t)(p->n_ready - i)), at = p->ready[k];
+        p->ready[k] = p->ready[i];
+        p->ready[i] = at;
+    }
+    return n;
+}
+
 /* What is ready becomes the batch. Returns a status. */
-static int start_batch(rt_pass *p) {
-    int64_t n_out = 0, work = 0;
-    for (int32_t i = 0; i < p->n_ready; i++) n_out += p->vertices[p->ready[i]].node->n_edges;
-    if (p->n_ready > p->batch_room) {
-        running *batch = grown(p->batch, 2 * (int64_t)p->n_ready, sizeof(running));
+static int form_batch(rt_pass *p) {
+    int64_t n_out = 0;
+    const int32_t n = p->shuffle ? shuffle(p) : p->n_ready;
+    for (int32_t i = 0; i < n; i++) n_out += p->vertices[p->ready[i]].node->n_edges;
+    if (n > p->batch_room) {
+        running *batch = grown(p->batch, 2 * (int64_t)n, sizeof(running));
         if (!batch) return RT_ERR_ALLOC;
         p->batch = batch;
-        p->batch_room = 2 * p->n_ready;
+        p->batch_room = 2 * n;
     }
     if (n_out > p->out_room) {
         rt_tensor **out = grown(p->out, 2 * n_out, sizeof(rt_tensor *));
@@ -393,24 +414,34 @@ static int start_batch(rt_pass *p) {
     }
     memset(p->out, 0, sizeof(rt_tensor *) * (size_t)n_out);
     n_out = 0;
-    int n_parallel = 0;
-    for (int32_t i = 0; i < p->n_ready; i++) {
+    for (int32_t i = 0; i < n; i++) {
         const vertex *v = &p->vertices[p->ready[i]];
         running *r = &p->batch[i];
         *r = (running){.at = p->ready[i], .out = p->out + n_out};
         r->kind = kind_of(p, v, r);
         n_out += v->node->n_edges;
-        if (r->kind == TEMPLATE) work += work_of(v->node);
-        n_parallel += r->kind == TEMPLATE;
     }
-    p->n_batch = p->n_ready;
-    p->at_batch = p->n_ready = 0;
+    p->n_batch = n;
+    p->at_batch = 0;
+    p->n_ready -= n;
+    memmove(p->ready, p->ready + n, sizeof(int32_t) * (size_t)p->n_ready);
     p->stats[BATCHES]++;
-    if (p->n_batch > p->stats[WIDEST]) p->stats[WIDEST] = p->n_batch;
+    if (n > p->stats[WIDEST]) p->stats[WIDEST] = n;
+    return RT_OK;
+}
+
+static void run_batch(rt_pass *p) {
+    int64_t work = 0;
+    int n_parallel = 0;
+    for (int32_t i = 0; i < p->n_batch && p->n_batch > 1; i++)
+        if (p->batch[i].kind == TEMPLATE) {
+            work += work_of(p->vertices[p->batch[i].at].node);
+            n_parallel++;
+        }
     if (n_parallel > 1 && work >= p->grain && !(p->flags & (RT_PASS_SERIAL | RT_PASS_CREATE)))
         rt_parallel_for(p->n_batch, 1, run_range, p);
     else run_range(p, 0, p->n_batch);
-    return RT_OK;
+    p->has_run = 1;
 }
 
 static int note_span(rt_pass *p, const running *r) {
@@ -470,13 +501,24 @@ int rt_pass_run(rt_pass *p) {
     int now = RT_PASS_PAUSE, status = RT_OK;
     for (int n = 0; status == RT_OK; n++) {
         if (p->at_batch == p->n_batch) {
+            if (p->is_open && p->flags & RT_PASS_OBSERVE) {
+                p->is_open = 0;
+                now = RT_PASS_ENDED;
+                break;
+            }
             if (p->n_ready == 0) {
                 now = RT_PASS_DONE;
                 break;
             }
             if (n % 16 == 15 && rt_now_ns() > until) break;
-            if ((status = start_batch(p)) != RT_OK) break;
+            if ((status = form_batch(p)) != RT_OK) break;
+            p->is_open = 1, p->has_run = 0;
+            if (p->flags & RT_PASS_OBSERVE) {
+                now = RT_PASS_BATCH;
+                break;
+            }
         }
+        if (!p->has_run) run_batch(p);
         running *r = &p->batch[p->at_batch];
         if ((status = r->status) != RT_OK) break;
         if (r->kind == PYTHON && r->g) {
@@ -576,8 +618,9 @@ rt_pass *rt_pass_new(int n_roots, const uintptr_t *roots, rt_tensor *const *seed
     RT_FAIL(status);
 }
 
-void rt_pass_set(rt_pass *p, int n_threads, int64_t grain) {
+void rt_pass_set(rt_pass *p, int n_threads, int64_t grain, uint64_t shuffle) {
     p->n_limit = n_threads;
+    p->shuffle = shuffle;
     if (grain >= 0) p->grain = grain;
 }
 
@@ -600,16 +643,21 @@ void rt_pass_stats(const rt_pass *p, int64_t *out) {
     memcpy(out, p->stats, sizeof(p->stats));
 }
 
-int64_t rt_pass_spans(const rt_pass *p, int64_t *out) {
+int64_t rt_pass_n_spans(const rt_pass *p) {
+    return p->n_spans;
+}
+
+int64_t rt_pass_spans(const rt_pass *p, int64_t first, int64_t *out) {
     int64_t n = 0;
-    for (int64_t i = 0; i < p->n_spans; i++) {
+    for (int64_t i = first; i < p->n_spans; i++) {
         const span *s = &p->spans[i];
         if (out) {
-            memcpy(out + n, (int64_t[]){s->op, s->start, s->duration, s->thread, s->batch, s->node->ndim},
-                   6 * sizeof(int64_t));
-            memcpy(out + n + 6, rt_n_shape(s->node), sizeof(int64_t) * s->node->ndim);
+            const int64_t facts[7] = {s->op,    s->start,     s->duration,  s->thread,
+                                      s->batch, s->node->seq, s->node->ndim};
+            memcpy(out + n, facts, sizeof(facts));
+            memcpy(out + n + 7, rt_n_shape(s->node), sizeof(int64_t) * s->node->ndim);
         }
-        n += 6 + s->node->ndim;
+        n += 7 + s->node->ndim;
     }
     return n;
 }

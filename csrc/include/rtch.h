@@ -311,7 +311,7 @@ rt_tensor *rt_with_node(rt_tensor *t, uintptr_t node);    /* a header like t tha
 void rt_pass_node_on(rt_tensor *to, const rt_tensor *from); /* from's new memory is to's: it is the same value */
 /* Takes over out and gives it, or a header in its place where others hold it, entered as the result of an op. in[i] may be
    NULL. saves: RT_SAVES_OUT and bit i for input i. attributes: a number that stands for what else decides the gradients;
-   0: nothing does; -1: it has none. payload: a Python object, or 0. numbers: the spec of RT_OP_GETITEM. */
+   0: nothing does; -1: it has none. payload: a Python object, or 0. numbers: the spec of a slice. */
 rt_tensor *rt_record(int op, rt_tensor *out, int n, rt_tensor *const *in, uint64_t saves, int64_t attributes,
                      uintptr_t payload, int n_numbers, const int64_t *numbers);
 /* The same for an op of at most three inputs that saves what its row says. */
@@ -344,6 +344,7 @@ void rt_node_release(uintptr_t node);
 #define RT_PASS_PYTHON 4 /* Python computes every gradient */
 #define RT_PASS_SERIAL 8 /* nodes run one after the other */
 #define RT_PASS_TRACE 16 /* note when and where each node runs */
+#define RT_PASS_OBSERVE 32 /* come back before and after each batch */
 typedef struct rt_pass rt_pass;
 rt_pass *rt_pass_new(int n_roots, const uintptr_t *roots, rt_tensor *const *seeds, int n_wanted,
                      const uintptr_t *wanted, int flags, uintptr_t *failed);
@@ -351,6 +352,8 @@ rt_pass *rt_pass_new(int n_roots, const uintptr_t *roots, rt_tensor *const *seed
 #define RT_PASS_NODE 1   /* Python's turn, with rt_pass_node */
 #define RT_PASS_PAUSE 2  /* call again; signals may be looked at meanwhile */
 #define RT_PASS_FAILED 3 /* see rt_last_status */
+#define RT_PASS_BATCH 4  /* a batch is about to run */
+#define RT_PASS_ENDED 5  /* it has run */
 int rt_pass_run(rt_pass *p);
 uintptr_t rt_pass_node(const rt_pass *p);
 rt_tensor *rt_pass_gradient(const rt_pass *p); /* a share of the gradient that reached it; NULL: none did */
@@ -362,12 +365,16 @@ int rt_pass_deliver(rt_pass *p, int n, rt_tensor *const *gradients);
 int rt_pass_n_found(const rt_pass *p); /* candidates */
 uintptr_t rt_pass_found(const rt_pass *p, int i, rt_tensor **gradient); /* and a share of its gradient, or NULL */
 rt_tensor *rt_pass_found_at(const rt_pass *p, uintptr_t node);
-void rt_pass_set(rt_pass *p, int n_threads, int64_t grain); /* 0: all; elements a batch must have to be shared out; -1 */
+/* n_threads 0: all. grain: elements a batch must have to be shared out, -1: as measured. shuffle: not 0: batches are
+   random parts of what is ready, from this seed; no bit depends on it. */
+void rt_pass_set(rt_pass *p, int n_threads, int64_t grain, uint64_t shuffle);
 /* nodes, edges, batches, widest batch, accumulations, of them in place, peak bytes of gradients, nodes in Python. */
 #define RT_N_PASS_STATS 8
 void rt_pass_stats(const rt_pass *p, int64_t *out);
-/* For each node that ran: op, start, duration (ns), thread, batch, ndim, shape. Returns how many numbers; out may be NULL. */
-int64_t rt_pass_spans(const rt_pass *p, int64_t *out);
+/* For each node that ran, from number `first` on: op, start, duration (ns), thread, batch, seq, ndim, shape. Returns how
+   many numbers; out may be NULL. */
+int64_t rt_pass_spans(const rt_pass *p, int64_t first, int64_t *out);
+int64_t rt_pass_n_spans(const rt_pass *p);
 void rt_pass_free(rt_pass *p);
 int rt_limit_threads(int n); /* in calls of this thread; 0: no limit. Returns the limit before. */
 

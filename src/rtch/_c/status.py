@@ -12,6 +12,7 @@ from rtch.errors import (
     BroadcastError,
     DimensionError,
     DTypeError,
+    FreedGraphError,
     InvalidLayoutError,
     LayoutError,
     OverlappingLayoutError,
@@ -29,6 +30,7 @@ _TABLE: dict[int, tuple[type[TorchError], str]] = {
     lib.RT_ERR_ALLOC: (AllocationError, "out of memory"),
     lib.RT_ERR_ARGUMENT: (ArgumentError, "argument out of range"),
     lib.RT_ERR_OVERLAP: (OverlappingLayoutError, "indices share elements here; write to a copy, rtch.asarray(x + 0)"),
+    lib.RT_ERR_FREED: (FreedGraphError, "another thread's pass freed the graph; pass retain_graph=True"),
     lib.RT_ERR_BOUNDS: (InvalidLayoutError, "shape, strides and offset reach outside the memory"),
 }
 

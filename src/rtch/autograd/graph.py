@@ -17,7 +17,7 @@ from rtch._c.objects import node_object
 from rtch.dtypes import BY_CODE, DType, complex64, complex128, float32, float64
 from rtch.errors import AutogradError, DTypeError, FreedGraphError
 from rtch.ops.row import Kind, Op
-from rtch.ops.table import OPS
+from rtch.ops.table import BY_NAME, OPS
 from rtch.tensor import Tensor, replace_header, wrap
 
 COMPLEX = frozenset((complex64.code, complex128.code))
@@ -27,7 +27,7 @@ CUSTOM: int = lib.RT_NODE_CUSTOM
 _SAVES_OUT: int = lib.RT_SAVES_OUT
 _NULL = ffi.NULL
 _ELEMENTWISE = frozenset((Kind.UNARY, Kind.BINARY, Kind.TERNARY))
-_GETITEM = next(op for op in OPS if op.name == "getitem").id
+_SLICES = frozenset(BY_NAME[name].id for name in ("getitem", "setitem_add"))
 
 
 class Custom(NamedTuple):
@@ -73,7 +73,9 @@ def record(op: Op, h: Any, inputs: tuple[Any, ...], attrs: dict[str, Any] | None
     """The header h, whose reference this takes, entered as the result of a call; or as it was, outside every graph, where
     this thread does not record or the op has no gradient for it.
     """
-    if not op.grads or op.id < 0:
+    if not op.grads:
+        return _outside(h)
+    if op.id < 0 or op.id >= len(OPS):
         return _record_custom(op, h, inputs, attrs)
     handles = [x._h if isinstance(x, Tensor) else _NULL for x in inputs]
     n = len(handles)
@@ -84,7 +86,7 @@ def record(op: Op, h: Any, inputs: tuple[Any, ...], attrs: dict[str, Any] | None
         }
         attrs = {**(attrs or {}), **others}
     number = _number_of(op, attrs) if attrs else 0
-    if op.id == _GETITEM:
+    if op.id in _SLICES:
         assert attrs is not None
         key = attrs["key"]
         made = lib.rt_record(op.id, h, n, handles, 0, -1, 0, len(key), key)
@@ -97,6 +99,14 @@ def record(op: Op, h: Any, inputs: tuple[Any, ...], attrs: dict[str, Any] | None
         made = lib.rt_record(op.id, h, n, handles, saves, number, id(attrs) if attrs else 0, 0, _NULL)
     if not made:
         raise failure(op.name, *inputs)
+    return made
+
+
+def _outside(h: Any) -> Any:
+    if not h.node:
+        return h
+    made = lib.rt_detach(h)
+    lib.rt_release(h)
     return made
 
 
@@ -147,7 +157,7 @@ def values(node: int, op: Op, create: bool) -> dict[str, Any]:
     held = node_object(node, False)
     attrs = held.attrs if isinstance(held, Custom) else held
     env: dict[str, Any] = dict(attrs) if attrs else {}
-    if op.id == _GETITEM:
+    if op.id in _SLICES:
         n = lib.rt_node_numbers(node, _NULL)
         numbers = ffi.new("int64_t[]", n)
         lib.rt_node_numbers(node, numbers)
