@@ -4,8 +4,11 @@
 from rtch.autograd.engine import backward, grad
 from rtch.autograd.gradcheck import gradcheck, gradgradcheck
 from rtch.autograd.modes import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
+from rtch.autograd.spans import Span, Trace, trace
 
 __all__ = [
+    "Span",
+    "Trace",
     "backward",
     "enable_grad",
     "grad",
@@ -14,4 +17,5 @@ __all__ = [
     "is_grad_enabled",
     "no_grad",
     "set_grad_enabled",
+    "trace",
 ]
