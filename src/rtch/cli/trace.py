@@ -15,7 +15,7 @@ from rtch.errors import ExperimentError, StoreIOError
 from rtch.store import Store
 
 if TYPE_CHECKING:
-    from rtch.tracing import Total
+    from rtch.tracing import SpanTotal
 
 TOP = 20
 
@@ -78,7 +78,7 @@ def trace(run: str, top: int | None, chrome: Path | None, as_json: bool, runs_di
     print_warnings(view.warnings)
 
 
-def _as_table(rows: list[Total]) -> list[str]:
+def _as_table(rows: list[SpanTotal]) -> list[str]:
     return tables.table(
         ("OP", "CATEGORY", "COUNT", "TOTAL", "MEAN", "LONGEST", "SHARE"),
         [

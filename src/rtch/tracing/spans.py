@@ -28,7 +28,7 @@ from rtch.logs import logger
 from rtch.store.values import check_name, plain_json
 
 if TYPE_CHECKING:
-    from rtch.tracing.totals import Total
+    from rtch.tracing.totals import SpanTotal
 
 MAX_SPANS = 1_000_000
 FIRST_OTHER_THREAD = 256  # more than the pool has workers
@@ -190,7 +190,7 @@ class Trace:
             )
         self._append(list(names), [category] * n, starts, durations, threads, shapes, batches, {})
 
-    def summary(self) -> list[Total]:
+    def summary(self) -> list[SpanTotal]:
         """Count, total, mean and longest time of the spans of each name and category, the largest total first."""
         from rtch.tracing.totals import totals
 

@@ -9,7 +9,7 @@ from rtch.tracing.spans import Columns
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Total:
+class SpanTotal:
     """The spans of one name and category.
 
     `share` is the total over the time that any span covers, summed over threads. A span counts in its own row and, as
@@ -25,7 +25,7 @@ class Total:
     share: float
 
 
-def totals(columns: Columns) -> list[Total]:
+def totals(columns: Columns) -> list[SpanTotal]:
     """The rows of a trace, the largest total first."""
     found: dict[tuple[str, str], list[int]] = {}
     # Another thread may be appending, so that columns differ in length.
@@ -40,7 +40,7 @@ def totals(columns: Columns) -> list[Total]:
             row[2] = duration
     whole = covered_ns(columns)
     rows = [
-        Total(name, category, count, total, total / count, longest, total / whole if whole else 0.0)
+        SpanTotal(name, category, count, total, total / count, longest, total / whole if whole else 0.0)
         for (name, category), (count, total, longest) in found.items()
     ]
     return sorted(rows, key=lambda row: (-row.total_ns, row.name, row.category))
