@@ -119,6 +119,16 @@ def test_what_was_dropped_is_counted(tmp_path: Path) -> None:
     assert (3, 7) == (len(view.trace(max_spans=3)), view.trace(max_spans=3).dropped)
     with pytest.raises(ArgumentError, match="max_spans"):
         view.trace(max_spans=0)
+    with Store(tmp_path).start_run("attributes") as run:
+        run.log_trace(passes(1))
+    assert [{}, {"step": 3}] == [
+        {
+            key: fact
+            for key, fact in Store(tmp_path).run(run.id).trace(n)._columns.attributes.get(2, {}).items()
+            if key == "step"
+        }
+        for n in (2, 3)
+    ]
 
 
 def test_a_run_without_spans_has_an_empty_trace(tmp_path: Path) -> None:
@@ -204,8 +214,9 @@ def test_a_finished_run_takes_no_trace(tmp_path: Path) -> None:
         for step in (-1, 1.5, "1", True):
             with pytest.raises(ArgumentError, match="log_trace: a step"):
                 run.log_trace(passes(1), step=step)  # type: ignore[arg-type]
-    with pytest.raises(ExperimentError, match="log_trace: the run takes no more"):
-        run.log_trace(passes(1))
+    for late in (passes(1), trace()):
+        with pytest.raises(ExperimentError, match="log_trace: the run takes no more"):
+            run.log_trace(late)
 
 
 def test_a_torn_line_is_left_out_and_cut_by_the_next_writer(tmp_path: Path) -> None:

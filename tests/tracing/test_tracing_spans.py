@@ -232,6 +232,7 @@ def test_what_is_beyond_max_spans_is_counted(caplog: pytest.LogCaptureFixture) -
         pass
     t.add_batch(**batch(5))
     assert ([1, 2, 3], 7) == ([span.start_ns for span in t], t.dropped)
+    assert {3} == {len(column) for column in t._columns[:-1]}
     (record,) = caplog.records
     assert ("rtch.tracing", "WARNING") == (record.name, record.levelname)
     assert "max_spans=3" in record.getMessage()

@@ -259,6 +259,7 @@ class Trace:
         """Append spans of checked attributes, or nothing and ArgumentError where one can't be stored."""
         n = len(names)
         own = self._thread()
+        known = self._shapes.get
         if n and len(self) == self.max_spans and self.dropped:  # nor are names and shapes of what is dropped held on to
             with _lock:
                 self.dropped += n
@@ -270,7 +271,7 @@ class Trace:
                 array("q", starts),
                 array("q", durations),
                 array("i", threads if not own else [thread or own for thread in threads]),
-                [self._shared(of) for of in shapes],
+                [known(of) or self._shared(of) for of in shapes],
                 array("q", [-1 if batch is None else batch for batch in batches]),
                 {},
             )
