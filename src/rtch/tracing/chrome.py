@@ -5,7 +5,7 @@ The JSON object form: `traceEvents` holds one complete event ("X") per span, ord
 that name process and threads. Times are microseconds since the earliest start; `otherData` says when that was. Viewers
 turn them into whole nanoseconds, by rounding or by cutting off, and drop spans that are not nested then: `microseconds`
 gives numbers of which both make the nanoseconds that were measured. A `tid` is the thread's number plus 1:
-to them, thread 0 is the idle one.
+thread 0 can stand for the idle one.
 """
 
 from __future__ import annotations
