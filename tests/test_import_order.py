@@ -12,7 +12,8 @@ SOURCE = Path(__file__).parents[1] / "src" / "rtch"
 
 # From the bottom to the top: each part may import itself and whatever stands before it.
 ORDER = [
-    *["_version", "version", "errors", "device", "dtypes", "constants", "layout", "store", "ops", "_c"],
+    *["_version", "version", "errors", "device", "dtypes", "constants", "layout", "logs", "store"],
+    *["tracing", "ops", "_c"],
     *["memory", "telemetry", "printing", "dlpack", "tensor", "dtype_functions", "info"],
     *["creation", "functions", "manipulation", "ranges", "gradients", "views", "indexing", "gathering", "searching"],
     *["shapes", "parts", "grids", "contractions", "einstein", "composed", "foreign", "fft", "linalg"],
@@ -23,6 +24,7 @@ ORDER = [
 # Imports against the order that run only inside a function, each for a reason.
 INSIDE_FUNCTIONS = {
     ("store.run", "checkpoint"): "run.checkpoint() saves tensors, while reading a store needs none",
+    ("store.traces", "tracing"): "reading spans gives a Trace, which nothing else in the store needs",
     ("tensor", "autograd"): "the slots that autograd fills load it when a gradient is first asked for",
     ("tensor", "indexing"): "x[key] needs it for keys with index tensors alone",
     ("ops.codegen", "autograd"): "the stub is generated from the lazy namespace's own lists",

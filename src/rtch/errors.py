@@ -39,6 +39,7 @@ Each class is also the builtin that a user would catch, and carries its facts as
     ├── TrainingError (RuntimeError)
     │   └── DivergedError (ArithmeticError)       step, loss
     ├── ConfigError (ValueError)                  key
+    ├── MissingExtraError (ImportError)           extra
     └── ReplayError (RuntimeError)
 
 A message reads ``where: rule that broke; got X`` on one line.
@@ -213,6 +214,10 @@ class DivergedError(TrainingError, ArithmeticError):
 
 class ConfigError(TorchError, ValueError):
     """A configuration has an unknown key, a wrong type or a value out of range."""
+
+
+class MissingExtraError(TorchError, ImportError):
+    """An optional package is not installed."""
 
 
 class ReplayError(TorchError, RuntimeError):

@@ -68,7 +68,14 @@ except SystemExit as error:
 
 def test_help_list_and_the_store_stay_light(tmp_path: Path) -> None:
     """Neither NumPy, nor cffi and the C core, nor datasketches or rich are loaded, also not by logging."""
-    log = "from rtch.store import Store\nwith Store(sys.argv[1]).start_run('x') as r: r.log({'loss': 1.5})"
+    log = """
+from rtch.store import Store
+from rtch.tracing import trace
+with Store(sys.argv[1]).start_run("x") as r, trace() as t:
+    with t.span("x"):
+        r.log({"loss": 1.5})
+    r.log_trace(t)
+"""
     cases = (
         ("import rtch.store", []),
         (log, [str(tmp_path)]),
@@ -76,6 +83,7 @@ def test_help_list_and_the_store_stay_light(tmp_path: Path) -> None:
         (RUN_CLI, ["list", "-h"]),
         (RUN_CLI, ["list", "--runs-dir", str(tmp_path)]),
         (RUN_CLI, ["summary", "latest", "--runs-dir", str(tmp_path)]),
+        (RUN_CLI, ["trace", "latest", "--runs-dir", str(tmp_path)]),
     )
     modules = [loaded(code, *arguments) for code, arguments in cases]
     assert [set()] * len(cases) == [HEAVY & names for names in modules]

@@ -12,8 +12,12 @@ from rtch.autograd.modes import (
     no_grad,
     set_grad_enabled,
 )
+from rtch.autograd.spans import Span, SpanTotal, Trace, trace
 
 __all__ = [
+    "Span",
+    "SpanTotal",
+    "Trace",
     "backward",
     "enable_grad",
     "grad",
@@ -28,6 +32,7 @@ __all__ = [
     "jvp",
     "no_grad",
     "set_grad_enabled",
+    "trace",
     "vhp",
     "vjp",
 ]

@@ -18,6 +18,7 @@ COMMANDS = {
     "replay": ("rtch.cli.replay:replay", "Train a run again and compare the weights bit for bit."),
     "list": ("rtch.cli.listing:list_runs", "List runs, newest first."),
     "summary": ("rtch.cli.summary:summary", "Show a run: facts, metrics and artifacts."),
+    "trace": ("rtch.cli.trace:trace", "Show the longest ops of a run's traced steps."),
     "export": ("rtch.cli.export:export", "Export the metrics of runs as CSV or JSON."),
     "doctor": ("rtch.cli.doctor:doctor", "Show what this machine computes with, and test it."),
 }

@@ -77,6 +77,16 @@ def seconds_text(seconds: float | None) -> str:
     return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
 
 
+def nanoseconds_text(nanoseconds: float) -> str:
+    """Return a short time with 3 digits: ``812ns``, ``1.50us``, ``42.0ms`` or ``1.25s``, longer ones as seconds do."""
+    for unit, size in (("ns", 1), ("us", 1_000), ("ms", 1_000_000)):
+        value = nanoseconds / size
+        if value < 999.5:
+            digits = 0 if unit == "ns" or value >= 99.95 else 1 if value >= 9.995 else 2
+            return f"{value:.{digits}f}{unit}"
+    return seconds_text(nanoseconds / 1e9)
+
+
 def ago(seconds: float | None, date: str) -> str:
     """Return how long ago something was, or its date where that was more than a month ago or isn't known."""
     for unit, size, limit in (("s", 1, 60), ("min", 60, 3600), ("h", 3600, 86400), ("d", 86400, 30 * 86400)):

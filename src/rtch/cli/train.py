@@ -46,9 +46,16 @@ def _widths(context: click.Context, parameter: click.Parameter, value: str | Non
     metavar="KEY=VALUE",
     help="Any other key, as in trainer.drop_last=true.",
 )
+@click.option(
+    "--trace",
+    "trace_steps",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Record the spans of the first N steps; `rtch trace` shows them. The weights stay the same.",
+)
 @output_options
 @runs_dir_option
-def train(config: Path | None, runs_dir: Path, as_json: bool, **options: Any) -> None:
+def train(config: Path | None, runs_dir: Path, as_json: bool, trace_steps: int | None, **options: Any) -> None:
     """Train a model from a configuration or a CSV file.
 
     \b
@@ -67,7 +74,11 @@ def train(config: Path | None, runs_dir: Path, as_json: bool, **options: Any) ->
 
     service = TrainingService(config, **overrides)
     session = Session(runs_dir, quiet=as_json)
-    outcome = session.train(lambda: service.run(runs_dir, callbacks=session.callbacks(), on_start=session.started))
+    outcome = session.train(
+        lambda: service.run(
+            runs_dir, callbacks=session.callbacks(), on_start=session.started, trace_steps=trace_steps or 0
+        )
+    )
     print_outcome(outcome, runs_dir, as_json=as_json)
 
 

@@ -36,7 +36,7 @@ class Job:
     model: nn.Module
     optimizer: optim.SGD | optim.Adam
 
-    def trainer(self, recorder: Recorder, callbacks: Sequence[Callback] = ()) -> Trainer:
+    def trainer(self, recorder: Recorder, callbacks: Sequence[Callback] = (), *, trace_steps: int = 0) -> Trainer:
         """A trainer at its first step."""
         return Trainer(
             self.model,
@@ -45,6 +45,7 @@ class Job:
             preparation=self.preparation,
             recorder=recorder,
             callbacks=callbacks,
+            trace_steps=trace_steps,
         )
 
     def data_facts(self) -> dict[str, Any]:

@@ -74,10 +74,12 @@ class TrainingService:
         *,
         callbacks: Sequence[Callback] = (),
         on_start: Callable[[Run, Job], None] | None = None,
+        trace_steps: int = 0,
     ) -> Outcome:
         """Train, in a new run of ``store``.
 
-        Bad data raises DataError before a run exists. ``on_start(run, job)`` is called when it does.
+        Bad data raises DataError before a run exists. ``on_start(run, job)`` is called when it does. The run records
+        the spans of its first ``trace_steps`` steps, which changes no bit of the result.
         """
         job = build(self.config)
         run = _store(store).start_run(
@@ -92,7 +94,7 @@ class TrainingService:
         with run:
             if on_start is not None:
                 on_start(run, job)
-            return _train(run, job, job.trainer(run, callbacks))
+            return _train(run, job, job.trainer(run, callbacks, trace_steps=trace_steps))
 
 
 def resume(

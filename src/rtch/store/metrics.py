@@ -83,7 +83,7 @@ class MetricsWriter:
         if step is None:
             step = self.last_step + 1
         elif type(step) is not int or not 0 <= step <= MAX_STEP:
-            step = _check_step(step)
+            step = check_step("log", step)
         plain: dict[str, StoredNumber] = {}
         known = self._names
         try:
@@ -203,7 +203,8 @@ def tail_values(path: Path) -> dict[str, Number]:
     return {name: value for name, (_, value) in last.items()}
 
 
-def _check_step(step: Any) -> int:
+def check_step(where: str, step: Any) -> int:
+    """Return a step: a whole number of 63 bits; ArgumentError for anything else."""
     if hasattr(type(step), "__index__") and not isinstance(step, bool) and 0 <= step.__index__() <= MAX_STEP:
         return int(step.__index__())
-    raise ArgumentError(f"log: a step is a whole number from 0 to 2^63-1; got {step!r}", argument="step")
+    raise ArgumentError(f"{where}: a step is a whole number from 0 to 2^63-1; got {step!r}", argument="step")

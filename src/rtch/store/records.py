@@ -6,7 +6,7 @@
     registry.jsonl    Header, then RegistryLine ...
     <run>/run.json    RunInfo
     metrics.jsonl     Header, then PointLine or ResumeLine ... (read as MetricsLine)
-    telemetry.jsonl   Header, then TelemetryLine ...
+    telemetry.jsonl   Header, then TelemetryLine ..., or TraceLine of ``traces``, which reads as one
     artifacts.jsonl   Header, then ArtifactLine or ResumeLine ... (read as LedgerLine)
     summary.json      Summary
 

@@ -15,17 +15,17 @@ import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from rtch.errors import ArgumentError, ExperimentError
-from rtch.store import info, registry, summary
+from rtch.store import info, registry, summary, traces
 from rtch.store.files import replace_file, store_io
 from rtch.store.jsonl import encode_line, header_line
 from rtch.store.ledger import CHECKPOINT, LedgerWriter
 from rtch.store.locks import FileLock
-from rtch.store.metrics import MetricsWriter
+from rtch.store.metrics import MetricsWriter, check_step
 from rtch.store.records import (
     COMPLETED,
     FAILED,
@@ -40,6 +40,9 @@ from rtch.store.records import (
     utc_now,
 )
 from rtch.store.values import plain_json
+
+if TYPE_CHECKING:
+    from rtch.tracing import Trace
 
 _MAX_REASON = 500
 _open_runs: weakref.WeakSet[Run] = weakref.WeakSet()
@@ -146,6 +149,21 @@ class Run:
         with self._mutex, store_io("artifact", self.path):
             line = self._ledger.write_in(content, name, kind, step)
         return self.path / line.path
+
+    def log_trace(self, trace: Trace, step: int | None = None) -> None:
+        """Record the spans of a trace, in telemetry.jsonl; when it returns they survive the death of the process.
+
+        ``trace`` is what ``rtch.autograd.trace`` gave. Every call adds to the run's spans, which are not taken back
+        when it is resumed from an earlier step. A trace is written in parts of 65,536 spans, each of them whole or
+        absent. ArgumentError where ``step`` is not a step.
+        """
+        self._open("log_trace")
+        if step is not None:
+            check_step("log_trace", step)
+        for line in traces.encode(trace, step):
+            with self._mutex:
+                self._open("log_trace")
+                info.append_line(self.path / "telemetry.jsonl", header_line(TELEMETRY), line)
 
     def set(self, **facts: Any) -> None:
         """Record facts in run.json, at once.

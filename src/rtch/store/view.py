@@ -6,14 +6,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rtch.errors import ArgumentError
-from rtch.store import info, ledger, summary
+from rtch.store import info, ledger, summary, traces
 from rtch.store.locks import is_locked
 from rtch.store.metrics import MetricSeries, MetricsReader, collect
 from rtch.store.records import CRASHED, RUNNING, ArtifactLine, RunInfo, Summary
 from rtch.store.values import Number, from_plain_json, number
+
+if TYPE_CHECKING:
+    from rtch.tracing import Trace
 
 
 class RunView:
@@ -95,6 +98,15 @@ class RunView:
         made, torn = summary.compute(self.path, self.id)
         self._warn(*torn)
         return made
+
+    def trace(self, max_spans: int | None = None) -> Trace:
+        """Return the spans that ``Run.log_trace`` recorded, on one clock; none where nothing was recorded.
+
+        It holds at most a million, or ``max_spans``; those beyond count as dropped.
+        """
+        found, torn = traces.read(self.path / "telemetry.jsonl", max_spans)
+        self._warn(torn)
+        return found
 
     @property
     def artifacts(self) -> list[ArtifactLine]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
+
+from rtch.tracing import Trace
 
 
 class Recorder(Protocol):
@@ -16,6 +18,14 @@ class Recorder(Protocol):
 
     def checkpoint(self, *, model: Any, optimizer: Any, epoch: int, step: int, **extra: Any) -> Path:
         """Save a training checkpoint and return its folder."""
+
+
+@runtime_checkable
+class TraceRecorder(Protocol):
+    """What takes the spans of traced steps; a `rtch.store.Run` does."""
+
+    def log_trace(self, trace: Trace, step: int | None = None) -> None:
+        """Record the spans of a trace."""
 
 
 class Scheduler(Protocol):

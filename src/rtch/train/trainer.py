@@ -21,9 +21,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, NamedTuple
 
 import rtch
+from rtch.autograd import trace
 from rtch.data import Dataset, Loader, Preparation
 from rtch.errors import ArgumentError, CheckpointFormatError, DivergedError
 from rtch.nn import Module
@@ -32,7 +34,7 @@ from rtch.optim.lr_scheduler import ReduceLROnPlateau
 from rtch.tensor import Tensor
 from rtch.train.callbacks import Callback, EpochReport, Plan
 from rtch.train.metrics import regression_metrics
-from rtch.train.protocols import Optimizer, Recorder, Scheduler
+from rtch.train.protocols import Optimizer, Recorder, Scheduler, TraceRecorder
 from rtch.train.settings import Settings
 from rtch.train.state import Progress
 
@@ -54,7 +56,9 @@ class Trainer:
     without one, rows are used as they are. ``recorder`` gets metrics and checkpoints. ``loss`` maps
     prediction (B,) and target (B,) to a scalar. ``scheduler``, a schedule of `rtch.optim.lr_scheduler`, is stepped
     after every epoch or every step; a ReduceLROnPlateau, after an epoch, with ``val_mse``, or without a validation part
-    with ``train_loss``.
+    with ``train_loss``. Of the first ``trace_steps`` steps of a `fit`, spans are recorded and handed to
+    ``recorder.log_trace``, step by step: those of the engine and, in category ``train``, ``step`` and what it consists
+    of.
     """
 
     def __init__(
@@ -69,11 +73,16 @@ class Trainer:
         loss: Callable[[Tensor, Tensor], Tensor] = mse_loss,
         scheduler: Scheduler | None = None,
         schedule_every: Literal["epoch", "step"] = "epoch",
+        trace_steps: int = 0,
     ) -> None:
         if schedule_every not in ("epoch", "step"):
             raise ArgumentError(f"Trainer: schedule_every is 'epoch' or 'step'; got {schedule_every!r}")
         if schedule_every == "step" and isinstance(scheduler, ReduceLROnPlateau):
             raise ArgumentError("Trainer: a schedule that follows a metric is stepped every epoch; got 'step'")
+        if type(trace_steps) is not int or trace_steps < 0:
+            raise ArgumentError(f"Trainer: trace_steps is an integer of at least 0; got {trace_steps!r}")
+        if trace_steps and not isinstance(recorder, TraceRecorder):
+            raise ArgumentError(f"Trainer: trace_steps needs a recorder with log_trace; got {type(recorder).__name__}")
         self.model = model
         self.optimizer = optimizer
         self.settings = settings
@@ -83,7 +92,10 @@ class Trainer:
         self.loss = loss
         self.scheduler = scheduler
         self.schedule_every = schedule_every
+        self.trace_steps = trace_steps
         self.progress = Progress()
+        self._to_trace = 0
+        self._span: Callable[[str, str], AbstractContextManager[None]] = _no_span
         self._best: dict[str, Tensor] | None = None
         self._saved_at = -1
         self._stop_requested = False
@@ -99,6 +111,7 @@ class Trainer:
         prepared = self._prepared(train)
         held_out = None if validation is None else _HeldOut(self._prepared(validation).x, validation.y)
         plan = Plan(self.settings.epochs, self._loader(prepared, 0).n_batches, self.progress.step)
+        self._to_trace = self.trace_steps
         try:
             for callback in self.callbacks:
                 callback.on_start(plan)
@@ -198,7 +211,7 @@ class Trainer:
         loader = self._loader(prepared, progress.batch)
         n_batches = loader.n_batches
         for x, y in loader:
-            value = self._step(x, y)
+            value = self._traced_step(x, y) if self._to_trace else self._step(x, y)
             progress.batch += 1
             progress.loss_sum += value * x.shape[0]
             progress.rows += x.shape[0]
@@ -207,21 +220,38 @@ class Trainer:
 
     def _step(self, x: Tensor, y: Tensor) -> float:
         """One step of the optimiser; the loss before it."""
-        loss = self.loss(self.model(x), y)
-        value = float(loss.item())
+        with self._span("forward", "train"):
+            loss = self.loss(self.model(x), y)
+            value = float(loss.item())
         step = self.progress.step + 1
         if not math.isfinite(value):
             self._log({"loss": value}, step)
             raise _diverged("the loss", value, step)
         self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
+        with self._span("backward", "train"):
+            loss.backward()
+        with self._span("optimizer", "train"):
+            self.optimizer.step()
         if self.schedule_every == "step":
             self._schedule({})
         self.progress.step = step
         self._log({"loss": value}, step)
         for callback in self.callbacks:
             callback.on_step(step, value)
+        return value
+
+    def _traced_step(self, x: Tensor, y: Tensor) -> float:
+        """The same step, with its spans recorded."""
+        self._to_trace -= 1
+        spans = trace()
+        self._span = spans.span
+        try:
+            with spans, spans.span("step", "train", step=self.progress.step + 1):
+                value = self._step(x, y)
+        finally:
+            self._span = _no_span
+        assert isinstance(self.recorder, TraceRecorder)
+        self.recorder.log_trace(spans, self.progress.step)
         return value
 
     def _end_epoch(self, held_out: _HeldOut | None) -> None:
@@ -305,6 +335,13 @@ class Trainer:
             **self.state_dict(),
         )
         self._saved_at = self.progress.step
+
+
+_NOTHING = nullcontext()
+
+
+def _no_span(name: str, category: str) -> AbstractContextManager[None]:
+    return _NOTHING
 
 
 def _diverged(what: str, value: float, step: int) -> DivergedError:
