@@ -20,7 +20,9 @@ Each class is also the builtin that a user would catch, and carries its facts as
     ├── AutogradError (RuntimeError)
     │   ├── MissingGradError
     │   ├── NonScalarLossError                    shape
-    │   └── FreedGraphError
+    │   ├── FreedGraphError
+    │   ├── BackwardError                         forward_traceback
+    │   └── AnomalyError                          op, input, forward_traceback
     ├── GraphError (RuntimeError)
     ├── CheckpointError (ValueError)              path
     │   ├── CheckpointIOError (OSError)
@@ -142,6 +144,15 @@ class NonScalarLossError(AutogradError):
 
 class FreedGraphError(AutogradError):
     """A second backward pass through a graph that the first one freed."""
+
+
+class BackwardError(AutogradError):
+    """A custom function or a hook raised in the backward pass: its exception is the ``__cause__``. `forward_traceback`
+    is the traceback of the forward call, as text."""
+
+
+class AnomalyError(AutogradError):
+    """A gradient became NaN in anomaly mode."""
 
 
 class GraphError(TorchError, RuntimeError):

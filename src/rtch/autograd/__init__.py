@@ -2,6 +2,7 @@
 """Reverse-mode differentiation: recording, the backward pass, derivatives of functions, and checks of gradients."""
 
 from rtch.autograd.engine import backward, grad
+from rtch.autograd.function import Function, FunctionCtx, once_differentiable
 from rtch.autograd.functional import hessian, hvp, jacobian, jvp, vhp, vjp
 from rtch.autograd.gradcheck import gradcheck, gradgradcheck
 from rtch.autograd.modes import (
@@ -15,6 +16,8 @@ from rtch.autograd.modes import (
 from rtch.autograd.spans import Span, SpanTotal, Trace, trace
 
 __all__ = [
+    "Function",
+    "FunctionCtx",
     "Span",
     "SpanTotal",
     "Trace",
@@ -31,6 +34,7 @@ __all__ = [
     "jacobian",
     "jvp",
     "no_grad",
+    "once_differentiable",
     "set_grad_enabled",
     "trace",
     "vhp",

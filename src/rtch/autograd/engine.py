@@ -20,7 +20,7 @@ from typing import Any
 
 from rtch._c import failure, ffi, lib
 from rtch._c.objects import node_object, set_node_object
-from rtch.autograd.graph import COMPLEX, LEAF, freed, is_elementwise, name_of, op_of, shape_of_node, values
+from rtch.autograd.graph import COMPLEX, Aside, freed, is_elementwise, name_of, op_of, shape_of_node, values
 from rtch.autograd.modes import set_grad_enabled
 from rtch.composed import real
 from rtch.creation import ones_like
@@ -70,14 +70,19 @@ def _gradients(run: Any, node: int, op: Op, g: Tensor, create: bool) -> list[Ten
     return [unary(_CONJ, gradient) if gradient is not None else None for gradient in made]
 
 
-def _run_in_python(run: Any, create: bool) -> None:
+def _run_in_python(run: Any, create: bool, aside: Aside) -> None:
     """The pass has come to a node whose gradients Python computes."""
     node = lib.rt_pass_node(run)
     op = op_of(node)
-    assert op is not None
     g = wrap(lib.rt_pass_gradient(run))
-    lib.rt_pass_tape(run)
-    made = _gradients(run, node, op, g, create)
+    if op is not None:
+        lib.rt_pass_tape(run)
+        made = _gradients(run, node, op, g, create)
+    else:
+        held = node_object(node, False)
+        if held is None:
+            raise freed(node)
+        made = held.gradients(node, g, create, aside)
     if create:
         for i, gradient in enumerate(made):
             edge = lib.rt_node_edge(node, i)
@@ -85,7 +90,7 @@ def _run_in_python(run: Any, create: bool) -> None:
                 made[i] = _cast(gradient, BY_CODE[lib.rt_node_dtype(edge)])
     handles = [gradient._h if gradient is not None else _NULL for gradient in made]
     if lib.rt_pass_deliver(run, len(handles), handles) != lib.RT_OK:
-        raise failure(op.name, g)
+        raise failure(name_of(node), g)
 
 
 def run(
@@ -109,19 +114,21 @@ def run(
     )
     if not work:
         raise freed(failed[0]) if failed[0] else failure("backward", seeds[0][0])
+    aside: Aside = {}
     try:
         if _shuffle:
             lib.rt_pass_set(work, 0, -1, _shuffle)
         with set_grad_enabled(create):
             while (state := lib.rt_pass_run(work)) != lib.RT_PASS_DONE:
                 if state == lib.RT_PASS_NODE:
-                    _run_in_python(work, create)
+                    _run_in_python(work, create, aside)
                 elif state == lib.RT_PASS_FAILED:
                     raise failure("backward", seeds[0][0])
             found = _found(work, nodes) if wanted is not None else {}
             if wanted is None:
                 _accumulate(work)
     finally:
+        aside.clear()
         lib.rt_pass_free(work)
     return found
 
