@@ -13,6 +13,7 @@ from rtch.autograd.modes import (
     no_grad,
     set_grad_enabled,
 )
+from rtch.autograd.recompute import checkpoint, checkpoint_sequential, is_recomputing
 from rtch.autograd.spans import Span, SpanTotal, Trace, trace
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "SpanTotal",
     "Trace",
     "backward",
+    "checkpoint",
+    "checkpoint_sequential",
     "enable_grad",
     "grad",
     "gradcheck",
@@ -31,6 +34,7 @@ __all__ = [
     "inference_mode",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "is_recomputing",
     "jacobian",
     "jvp",
     "no_grad",
