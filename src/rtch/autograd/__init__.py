@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Reverse-mode differentiation: recording, the backward pass, derivatives of functions, and checks of gradients."""
 
+from rtch.autograd.anomaly import (
+    detect_anomaly,
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
+    set_detect_anomaly,
+)
 from rtch.autograd.engine import backward, grad
 from rtch.autograd.function import Function, FunctionCtx, once_differentiable
 from rtch.autograd.functional import hessian, hvp, jacobian, jvp, vhp, vjp
@@ -25,6 +31,7 @@ __all__ = [
     "backward",
     "checkpoint",
     "checkpoint_sequential",
+    "detect_anomaly",
     "enable_grad",
     "grad",
     "gradcheck",
@@ -32,6 +39,8 @@ __all__ = [
     "hessian",
     "hvp",
     "inference_mode",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "is_recomputing",
@@ -39,6 +48,7 @@ __all__ = [
     "jvp",
     "no_grad",
     "once_differentiable",
+    "set_detect_anomaly",
     "set_grad_enabled",
     "trace",
     "vhp",

@@ -20,6 +20,8 @@ from typing import Any
 
 from rtch._c import failure, ffi, lib
 from rtch._c.objects import node_object, set_node_object
+from rtch.autograd.anomaly import check, explain
+from rtch.autograd.anomaly import state as anomaly
 from rtch.autograd.graph import COMPLEX, Aside, freed, is_elementwise, name_of, op_of, shape_of_node, values
 from rtch.autograd.modes import set_grad_enabled
 from rtch.composed import real
@@ -75,14 +77,21 @@ def _run_in_python(run: Any, create: bool, aside: Aside) -> None:
     node = lib.rt_pass_node(run)
     op = op_of(node)
     g = wrap(lib.rt_pass_gradient(run))
-    if op is not None:
-        lib.rt_pass_tape(run)
-        made = _gradients(run, node, op, g, create)
-    else:
-        held = node_object(node, False)
-        if held is None:
-            raise freed(node)
-        made = held.gradients(node, g, create, aside)
+    try:
+        if op is not None:
+            lib.rt_pass_tape(run)
+            made = _gradients(run, node, op, g, create)
+        else:
+            held = node_object(node, False)
+            if held is None:
+                raise freed(node)
+            made = held.gradients(node, g, create, aside)
+    except Exception as error:
+        if anomaly.on:
+            explain(node, error)
+        raise
+    if anomaly.on and anomaly.check_nan:
+        check(node, g, made)
     if create:
         for i, gradient in enumerate(made):
             edge = lib.rt_node_edge(node, i)
@@ -100,7 +109,7 @@ def run(
     create: bool,
 ) -> dict[int, Tensor]:
     """Gradients at the nodes of the wanted tensors, or added into every leaf where wanted is None."""
-    flags = lib.RT_PASS_RETAIN * retain | lib.RT_PASS_CREATE * create
+    flags = lib.RT_PASS_RETAIN * retain | lib.RT_PASS_CREATE * create | lib.RT_PASS_PYTHON * anomaly.on
     failed = ffi.new("uintptr_t *")
     nodes = [x._h.node for x in wanted] if wanted is not None else []
     work = lib.rt_pass_new(
