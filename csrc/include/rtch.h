@@ -306,8 +306,8 @@ void rt_set_grad_enabled(int enabled);
 void rt_set_objects(void (*retain)(void *object), void (*release)(void *object));
 void rt_set_on_record(void (*call)(uintptr_t node)); /* called for each new node; NULL: nothing is */
 rt_tensor *rt_detach(rt_tensor *t);
-rt_tensor *rt_make_leaf(rt_tensor *t);                    /* a header like t with a leaf of its own */
-rt_tensor *rt_with_node(rt_tensor *t, uintptr_t node);    /* a header like t that this node made */
+rt_tensor *rt_make_leaf(rt_tensor *t);                      /* a header like t with a leaf of its own */
+rt_tensor *rt_with_node(rt_tensor *t, uintptr_t node);      /* a header like t that this node made */
 void rt_pass_node_on(rt_tensor *to, const rt_tensor *from); /* from's new memory is to's: it is the same value */
 /* Takes over out and gives it, or a header in its place where others hold it, entered as the result of an op. in[i] may be
    NULL. saves: RT_SAVES_OUT and bit i for input i. attributes: a number that stands for what else decides the gradients;
@@ -339,11 +339,11 @@ void rt_node_release(uintptr_t node);
 /* A backward pass (graph/pass.c): from roots with their seeds to the wanted nodes, or, where n_wanted is -1, to every leaf.
    It runs in this library, and stops for nodes whose gradients Python must compute. NULL with the status set; RT_ERR_FREED
    where a node that would run was freed before, which *failed then names. */
-#define RT_PASS_RETAIN 1 /* nodes keep what they saved */
-#define RT_PASS_CREATE 2 /* the pass is recorded: Python computes every gradient */
-#define RT_PASS_PYTHON 4 /* Python computes every gradient */
-#define RT_PASS_SERIAL 8 /* nodes run one after the other */
-#define RT_PASS_TRACE 16 /* note when and where each node runs */
+#define RT_PASS_RETAIN 1   /* nodes keep what they saved */
+#define RT_PASS_CREATE 2   /* the pass is recorded: Python computes every gradient */
+#define RT_PASS_PYTHON 4   /* Python computes every gradient */
+#define RT_PASS_SERIAL 8   /* nodes run one after the other */
+#define RT_PASS_TRACE 16   /* note when and where each node runs */
 #define RT_PASS_OBSERVE 32 /* come back before and after each batch */
 typedef struct rt_pass rt_pass;
 rt_pass *rt_pass_new(int n_roots, const uintptr_t *roots, rt_tensor *const *seeds, int n_wanted,
@@ -360,10 +360,10 @@ rt_tensor *rt_pass_gradient(const rt_pass *p); /* a share of the gradient that r
 int rt_pass_runs(const rt_pass *p);            /* whether gradients towards any input are wanted; else only hooks run */
 int rt_pass_wants(const rt_pass *p, int i);    /* whether the one towards input i is */
 void rt_pass_replace(rt_pass *p, rt_tensor *g); /* another gradient in the place of the one that reached it */
-void rt_pass_tape(rt_pass *p);                 /* what this thread now calls becomes the node's template */
+void rt_pass_tape(rt_pass *p);                  /* what this thread now calls becomes the node's template */
 int rt_pass_deliver(rt_pass *p, int n, rt_tensor *const *gradients);
-int rt_pass_n_found(const rt_pass *p); /* candidates */
-uintptr_t rt_pass_found(const rt_pass *p, int i, rt_tensor **gradient); /* and a share of its gradient, or NULL */
+int rt_pass_n_found(const rt_pass *p);                                  /* candidates */
+uintptr_t rt_pass_found(const rt_pass *p, int i, rt_tensor **gradient); /* and a share of its gradient */
 rt_tensor *rt_pass_found_at(const rt_pass *p, uintptr_t node);
 /* n_threads 0: all. grain: elements a batch must have to be shared out, -1: as measured. shuffle: not 0: batches are
    random parts of what is ready, from this seed; no bit depends on it. */
