@@ -126,7 +126,7 @@ def header() -> str:
 
 # The instructions of templates. Entries that give a tensor and change nothing.
 INSTRUCTIONS = """unary binary binary_scalar where lerp nan_to_num hardtanh hardtanh_grad threshold reduce variance
-    argreduce scan sum_to matmul convolution convolution_transpose convolution_weight pool_gather pool_scatter
+    argreduce scan sum_to matmul linear convolution convolution_transpose convolution_weight pool_gather pool_scatter
     embedding_grad cast contiguous copy concat take index_add gather gather_along scatter_along softmax softmax_grad
     logsumexp cross_entropy_grad standardize_grad standardize_grad_weight permute transpose broadcast_to reshape
     squeeze_like index from_strides part empty full arange dropout detach""".split()

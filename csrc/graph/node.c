@@ -235,6 +235,10 @@ rt_tensor *rt_record(int op, rt_tensor *out, int n, rt_tensor *const *in, uint64
     return out;
 }
 
+uint64_t rt_saves_of(int op, int n, rt_tensor *const *in) {
+    return saves_of(op, n, (const rt_tensor *const *)in);
+}
+
 rt_tensor *rt_record_few(int op, rt_tensor *out, rt_tensor *x, rt_tensor *y, rt_tensor *z, int n, int64_t attributes,
                          uintptr_t payload) {
     rt_tensor *const in[3] = {x, y, z};

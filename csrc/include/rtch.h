@@ -144,6 +144,8 @@ rt_tensor *rt_argreduce(int op, const rt_tensor *a, int axis, int keepdims);
 rt_tensor *rt_scan(int op, const rt_tensor *a, int axis, int with_start);
 rt_tensor *rt_sum_to(const rt_tensor *a, int ndim, const int64_t *shape);
 rt_tensor *rt_matmul(const rt_tensor *a, const rt_tensor *b);
+/* x (*, in) times the transpose of weight (out, in), plus bias (out) unless it is NULL. */
+rt_tensor *rt_linear(const rt_tensor *x, const rt_tensor *weight, const rt_tensor *bias);
 /* Convolutions of images (N, G C, H, W), or (N, G C, W), with weights (G O, C, KH, KW): the result, towards the image,
  * and towards the weight. For each axis 4 numbers: the size of what is asked for, stride, dilation, zeros in front. */
 rt_tensor *rt_convolution(const rt_tensor *x, const rt_tensor *weight, const rt_tensor *bias, int64_t groups,
@@ -314,6 +316,8 @@ void rt_pass_node_on(rt_tensor *to, const rt_tensor *from); /* from's new memory
    0: nothing does; -1: it has none. payload: a Python object, or 0. numbers: the spec of a slice. */
 rt_tensor *rt_record(int op, rt_tensor *out, int n, rt_tensor *const *in, uint64_t saves, int64_t attributes,
                      uintptr_t payload, int n_numbers, const int64_t *numbers);
+/* The bits of saves for an op by its row. */
+uint64_t rt_saves_of(int op, int n, rt_tensor *const *in);
 /* The same for an op of at most three inputs that saves what its row says. */
 rt_tensor *rt_record_few(int op, rt_tensor *out, rt_tensor *x, rt_tensor *y, rt_tensor *z, int n, int64_t attributes,
                          uintptr_t payload);

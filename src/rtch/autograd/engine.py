@@ -49,7 +49,7 @@ def _input_gradients(run: Any, node: int, op: Op, g: Tensor, create: bool) -> li
         (function,), (needs,) = op.grads, op.needs
         assert function is not None
         return list(function(*[env[name] for name in needs]))
-    n, bcast = lib.rt_node_n_edges(node), lib.rt_node_bcast(node) if is_elementwise(op) else 0
+    n, bcast = len(op.grads), lib.rt_node_bcast(node) if is_elementwise(op) else 0
     out: list[Tensor | None] = [None] * n
     for i in range(n):
         towards = op.grads[i]
