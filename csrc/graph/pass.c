@@ -20,6 +20,7 @@
 #define NONE (-1)
 #define PAUSE_NS 50000000 /* between two looks at signals */
 #define FEWEST_WORK 32768 /* a batch with less, in elements and multiply-adds, stays on the calling thread */
+#define WAITING 8         /* nodes that wait for others to run beside them, at most, for each thread */
 #define ENOUGH 8          /* gradients that wait for one vertex before some of them are added up ahead of the others */
 #define MATMUL_WORK 8     /* multiply-adds that take as long as an element */
 
@@ -404,16 +405,6 @@ static void run_range(void *ctx, int64_t begin, int64_t end) {
     rt_set_grad_enabled(recording);
 }
 
-static int64_t work_of(const rt_node *n) {
-    int64_t work = 1, most = 1;
-    for (int d = 0; d < n->ndim; d++) work *= rt_n_shape(n)[d];
-    if (n->op != RT_OP_MATMUL) return work * (n->op >= 0 && rt_is_costly(n->op) ? 8 : 1);
-    for (int i = 0; i < n->n_edges; i++) /* k, or a size of the result, which is near enough */
-        for (int d = 0; rt_n_edges(n)[i] && d < rt_n_edges(n)[i]->ndim; d++)
-            if (rt_n_shape(rt_n_edges(n)[i])[d] > most) most = rt_n_shape(rt_n_edges(n)[i])[d];
-    return work * most / MATMUL_WORK;
-}
-
 static int kind_of(const rt_pass *p, const vertex *v, running *r) {
     rt_node *const n = v->node;
     if (__atomic_load_n(&n->hooks, __ATOMIC_ACQUIRE)) return PYTHON;
@@ -442,10 +433,35 @@ static int32_t shuffle(rt_pass *p) {
     return n;
 }
 
+static int64_t work_of(const rt_node *n) {
+    int64_t work = 1, most = 1;
+    for (int d = 0; d < n->ndim; d++) work *= rt_n_shape(n)[d];
+    if (n->op != RT_OP_MATMUL && n->op != RT_OP_LINEAR) return work * (n->op >= 0 && rt_is_costly(n->op) ? 8 : 1);
+    for (int i = 0; i < n->n_edges; i++) /* k, or a size of the result, which is near enough */
+        for (int d = 0; rt_n_edges(n)[i] && d < rt_n_edges(n)[i]->ndim; d++)
+            if (rt_n_shape(rt_n_edges(n)[i])[d] > most) most = rt_n_shape(rt_n_edges(n)[i])[d];
+    return work / MATMUL_WORK * most;
+}
+
+/* Nodes with little to do go first, so that those with more come together and can run side by side: of a sum of many
+ * products the additions, each of which makes one product ready. Brings them to the front; how many. */
+static int32_t little_first(rt_pass *p) {
+    const int n_threads = p->n_limit > 0 ? p->n_limit : rt_get_num_threads();
+    if (p->n_ready < 2 || n_threads < 2 || p->flags & (RT_PASS_SERIAL | RT_PASS_CREATE)) return p->n_ready;
+    int32_t n = 0;
+    for (int32_t i = 0; i < p->n_ready; i++) {
+        const int32_t at = p->ready[i];
+        if (p->vertices[at].runs && work_of(p->vertices[at].node) >= p->grain) continue;
+        p->ready[i] = p->ready[n];
+        p->ready[n++] = at;
+    }
+    return n == 0 || p->n_ready - n >= WAITING * n_threads ? p->n_ready : n;
+}
+
 /* What is ready becomes the batch. Returns a status. */
 static int form_batch(rt_pass *p) {
     int64_t n_out = 0;
-    const int32_t n = p->shuffle ? shuffle(p) : p->n_ready;
+    const int32_t n = p->shuffle ? shuffle(p) : little_first(p);
     for (int32_t i = 0; i < n; i++) n_out += p->vertices[p->ready[i]].node->n_edges;
     if (n > p->batch_room) {
         running *batch = grown(p->batch, 2 * (int64_t)n, sizeof(running));
