@@ -48,7 +48,7 @@ typedef struct {
     const rt_template *template;
     rt_tensor *g, **out;
     int64_t start, duration;
-    int thread, n_added, n_in_place;
+    int thread, n_added, n_in_place, hooks_ran;
 } running;
 
 typedef struct {
@@ -72,12 +72,14 @@ struct rt_pass {
     rt_node **roots;
     int n_roots;
     int32_t in_python; /* the place in the batch that waits for Python; NONE */
-    int64_t live, stats[RT_N_PASS_STATS];
+    int64_t live, started, stats[RT_N_PASS_STATS];
     span *spans;
     int64_t n_spans, spans_room;
 };
 
 enum { NODES, EDGES, BATCHES, WIDEST, ADDED, IN_PLACE, PEAK, IN_PYTHON };
+
+static _Thread_local int64_t last_stats[RT_N_PASS_STATS + 1]; /* of the last pass of this thread, then nanoseconds */
 
 /* Vertices ----------------------------------------------------------------------------------------------------------- */
 
@@ -269,8 +271,7 @@ static rt_tensor *add_slice(rt_tensor *total, const rt_node *slice, rt_tensor *p
     rt_tensor *own = is_ours(total) ? rt_retain(total) : rt_copy(total);
     *in_place += own && own == total;
     if (own == total) __atomic_sub_fetch(&total->n_refs, 1, __ATOMIC_RELAXED); /* alone, so that it may be written */
-    const int status =
-        own ? rt_assign(own, (int)(numbers[0] / 4), numbers + 1, part, !is_zeros) : rt_last_status();
+    const int status = own ? rt_assign(own, (int)(numbers[0] / 4), numbers + 1, part, !is_zeros) : rt_last_status();
     if (own == total) __atomic_add_fetch(&total->n_refs, 1, __ATOMIC_RELAXED);
     rt_tensor *const in[2] = {total, part};
     if (status == RT_OK && (total->node || part->node))
@@ -367,9 +368,13 @@ static int64_t work_of(const rt_node *n) {
     return work * most / MATMUL_WORK;
 }
 
+static int has_hooks(const rt_node *n) {
+    return __atomic_load_n(&n->hooks, __ATOMIC_ACQUIRE) != NULL;
+}
+
 static int kind_of(const rt_pass *p, const vertex *v, running *r) {
     rt_node *const n = v->node;
-    if (__atomic_load_n(&n->hooks, __ATOMIC_ACQUIRE)) return PYTHON;
+    if (!r->hooks_ran && has_hooks(n)) return PYTHON;
     if (!v->runs) return END;
     if (n->op == RT_OP_GETITEM) return CUT;
     if (p->flags & (RT_PASS_CREATE | RT_PASS_PYTHON)) return PYTHON;
@@ -468,7 +473,7 @@ static int finish(rt_pass *p, running *r, rt_tensor **gradients) {
     p->stats[IN_PLACE] += r->n_in_place;
     p->live -= v->bytes;
     drop_arrivals(p, v);
-    if (v->wanted && r->g) v->found = rt_retain(r->g);
+    if (v->wanted && r->g && !v->found) v->found = rt_retain(r->g);
     for (int i = 0; i < n->n_edges && v->runs; i++) {
         rt_tensor *g = gradients ? gradients[i] : NULL;
         const int32_t at = rt_n_edges(n)[i] ? find(p, rt_n_edges(n)[i]) : NONE;
@@ -492,6 +497,20 @@ static int fail(rt_pass *p, int status) {
     p->status = status;
     rt_set_status(status);
     return RT_PASS_FAILED;
+}
+
+/* Whether Python has a turn at what stands next in the batch: RT_PASS_NODE, RT_PASS_HOOKS, or RT_PASS_DONE where not. */
+static int turn_of(rt_pass *p, running *r) {
+    if (r->kind != PYTHON || !r->g) return RT_PASS_DONE;
+    const vertex *v = &p->vertices[r->at];
+    const int hooked = !r->hooks_ran && has_hooks(v->node);
+    if (!hooked && !v->runs) return RT_PASS_DONE; /* another hook has taken them away */
+    if (!r->hooks_ran) {
+        p->stats[IN_PYTHON]++;
+        if (p->flags & RT_PASS_TRACE) r->start = rt_now_ns();
+    }
+    p->in_python = p->at_batch;
+    return hooked ? RT_PASS_HOOKS : RT_PASS_NODE;
 }
 
 int rt_pass_run(rt_pass *p) {
@@ -521,11 +540,9 @@ int rt_pass_run(rt_pass *p) {
         if (!p->has_run) run_batch(p);
         running *r = &p->batch[p->at_batch];
         if ((status = r->status) != RT_OK) break;
-        if (r->kind == PYTHON && r->g) {
-            p->stats[IN_PYTHON]++;
-            p->in_python = p->at_batch;
-            if (p->flags & RT_PASS_TRACE) r->start = rt_now_ns();
-            now = RT_PASS_NODE;
+        const int turn = turn_of(p, r);
+        if (turn != RT_PASS_DONE) {
+            now = turn;
             break;
         }
         p->at_batch++;
@@ -557,17 +574,29 @@ int rt_pass_runs(const rt_pass *p) {
     return p->vertices[p->batch[p->in_python].at].runs;
 }
 
-void rt_pass_replace(rt_pass *p, rt_tensor *g) {
+void rt_pass_replace(rt_pass *p, rt_tensor *g, int found) {
     running *r = &p->batch[p->in_python];
+    vertex *v = &p->vertices[r->at];
+    if (v->wanted && !found && !v->found) v->found = rt_retain(r->g);
     rt_release(r->g);
     r->g = rt_retain(g);
+}
+
+void rt_pass_go_on(rt_pass *p) {
+    running *r = &p->batch[p->in_python];
+    const vertex *v = &p->vertices[r->at];
+    p->in_python = NONE;
+    r->hooks_ran = 1;
+    r->kind = kind_of(p, v, r);
+    if (r->kind == TEMPLATE) r->status = rt_run_template(r->template, v->node, r->g, r->out);
+    if (p->flags & RT_PASS_TRACE) r->duration = rt_now_ns() - r->start;
 }
 
 void rt_pass_tape(rt_pass *p) {
     const running *r = &p->batch[p->in_python];
     const rt_node *n = p->vertices[r->at].node;
     rt_key key;
-    if (p->flags & (RT_PASS_CREATE | RT_PASS_PYTHON) || n->hooks || !rt_may_derive(n->op)) return;
+    if (p->flags & (RT_PASS_CREATE | RT_PASS_PYTHON) || !rt_may_derive(n->op)) return;
     if (rt_make_key(&key, n, wanted_edges(p, n))) rt_tape_open(&key, n, r->g);
 }
 
@@ -591,6 +620,7 @@ rt_pass *rt_pass_new(int n_roots, const uintptr_t *roots, rt_tensor *const *seed
     const rt_node *freed = NULL;
     if (!p) RT_FAIL(RT_ERR_ALLOC);
     p->flags = flags;
+    p->started = rt_now_ns();
     p->grain = FEWEST_WORK;
     p->free_arrival = p->in_python = NONE;
     p->room = 16;
@@ -607,8 +637,7 @@ rt_pass *rt_pass_new(int n_roots, const uintptr_t *roots, rt_tensor *const *seed
     if (status == RT_OK && !(p->ready = malloc(sizeof(int32_t) * ((size_t)p->n_vertices + 1)))) status = RT_ERR_ALLOC;
     for (int i = 0; i < n_roots && status == RT_OK; i++) {
         const int32_t at = find(p, p->roots[i]);
-        if (p->vertices[at].takes_part)
-            status = arrive(p, at, INT64_MIN, i, NULL, rt_retain(seeds[i]));
+        if (p->vertices[at].takes_part) status = arrive(p, at, INT64_MIN, i, NULL, rt_retain(seeds[i]));
     }
     for (int32_t i = 0; i < p->n_vertices && status == RT_OK; i++)
         if (p->vertices[i].takes_part && p->vertices[i].n_waiting == 0) p->ready[p->n_ready++] = i;
@@ -643,6 +672,17 @@ void rt_pass_stats(const rt_pass *p, int64_t *out) {
     memcpy(out, p->stats, sizeof(p->stats));
 }
 
+int rt_last_pass_stats(int64_t *out) {
+    memcpy(out, last_stats, sizeof(last_stats));
+    return last_stats[RT_N_PASS_STATS] != 0;
+}
+
+int64_t rt_pass_batch(const rt_pass *p, int64_t *n_nodes) {
+    *n_nodes = 0;
+    for (int32_t i = 0; i < p->n_batch; i++) *n_nodes += p->vertices[p->batch[i].at].node->op != RT_NODE_LEAF;
+    return p->stats[BATCHES] - 1;
+}
+
 int64_t rt_pass_n_spans(const rt_pass *p) {
     return p->n_spans;
 }
@@ -652,8 +692,7 @@ int64_t rt_pass_spans(const rt_pass *p, int64_t first, int64_t *out) {
     for (int64_t i = first; i < p->n_spans; i++) {
         const span *s = &p->spans[i];
         if (out) {
-            const int64_t facts[7] = {s->op,    s->start,     s->duration,  s->thread,
-                                      s->batch, s->node->seq, s->node->ndim};
+            const int64_t facts[7] = {s->op, s->start, s->duration, s->thread, s->batch, s->node->seq, s->node->ndim};
             memcpy(out + n, facts, sizeof(facts));
             memcpy(out + n + 7, rt_n_shape(s->node), sizeof(int64_t) * s->node->ndim);
         }
@@ -664,6 +703,8 @@ int64_t rt_pass_spans(const rt_pass *p, int64_t first, int64_t *out) {
 
 void rt_pass_free(rt_pass *p) {
     rt_tape_close(0, NULL);
+    memcpy(last_stats, p->stats, sizeof(p->stats));
+    last_stats[RT_N_PASS_STATS] = rt_now_ns() - p->started + 1;
     for (int32_t i = p->at_batch; i < p->n_batch; i++) {
         running *r = &p->batch[i];
         if (r->g) rt_release(r->g);

@@ -28,7 +28,7 @@ from rtch.logs import logger
 from rtch.store.values import check_name, plain_json
 
 if TYPE_CHECKING:
-    from rtch.tracing.totals import SpanTotal
+    from rtch.tracing.totals import SpanTotal, ThreadTotal
 
 MAX_SPANS = 1_000_000
 FIRST_OTHER_THREAD = 256  # more than the pool has workers
@@ -125,6 +125,7 @@ class Trace:
         self.dropped = 0
         self.epoch_offset_ns = _epoch_offset_ns()
         self.pid = os.getpid()
+        self._n_batches = 0
         self._columns = Columns([], [], array("q"), array("q"), array("i"), [], array("q"), {})
         self._names: set[str] = set()
         self._shapes: dict[Shapes, Shapes] = {}
@@ -167,6 +168,7 @@ class Trace:
         batches: Sequence[int | None],
         *,
         category: str = "backward",
+        attributes: Mapping[int, Mapping[str, Attribute]] | None = None,
     ) -> None:
         """Append many spans at once: element i of each sequence belongs to span i.
 
@@ -178,6 +180,7 @@ class Trace:
             shapes: a tuple of shapes each, themselves tuples.
             batches: the batch's number, None or -1 where there is none.
             category: of all of them.
+            attributes: facts about some of them, by position.
 
         Raises:
             ArgumentError: lengths differ, or a value can't be stored; then nothing is appended.
@@ -188,7 +191,23 @@ class Trace:
                 f"add_batch: all sequences have one length; got {n} names, {len(starts)} starts, {len(durations)} "
                 f"durations, {len(threads)} threads, {len(shapes)} shapes, {len(batches)} batches"
             )
-        self._append(list(names), [category] * n, starts, durations, threads, shapes, batches, {})
+        facts = {at: _checked(of) for at, of in attributes.items()} if attributes else {}
+        if facts and not 0 <= min(facts) <= max(facts) < n:
+            raise ArgumentError(f"add_batch: attributes go by the positions of {n} spans; got {max(facts)}")
+        self._append(list(names), [category] * n, starts, durations, threads, shapes, batches, facts)
+
+    def number_batches(self, n: int) -> int:
+        """Give out n numbers of batches that no other pass of this trace has; returns the first."""
+        with _lock:
+            first = self._n_batches
+            self._n_batches += n
+        return first
+
+    def threads(self) -> list[ThreadTotal]:
+        """Busy and idle time in backward passes, thread by thread; empty where no batch was shared out among some."""
+        from rtch.tracing.totals import threads
+
+        return threads(self._columns)
 
     def summary(self) -> list[SpanTotal]:
         """Count, total, mean and longest time of the spans of each name and category, the largest total first."""
