@@ -369,14 +369,16 @@ def test_hooks_end_with_their_node_and_nodes_with_their_tensors():
 
         x = leaf(1, 2)
         y = x * 2.0
-        fate = Fate()
-        handles.append(y.register_hook(lambda g: (y, fate) and None))  # a cycle, until the pass frees y's node
-        handles.append(y.grad_fn.register_hook(lambda inputs, outputs: (y,) and None))
+        fate, other = Fate(), Fate()
+        handles.append(
+            y.register_hook(lambda g: g if y.ndim and fate else None)
+        )  # a cycle, until the pass frees y's node
+        handles.append(y.grad_fn.register_hook(lambda inputs, outputs: inputs if y.ndim else None))
         y.retain_grad()
         (y * y).sum().backward()
         z = x * 3.0
-        handles.append(z.register_hook(lambda g, fate=Fate(): None))  # never run
-        handles.append(x.register_hook(lambda g: (x,) and None))  # a cycle, until it is removed
+        handles.append(z.register_hook(lambda g: g if other else None))  # never run
+        handles.append(x.register_hook(lambda g: g if x.ndim else None))  # a cycle, until it is removed
         handles[-1].remove()
         (x * 2.0).register_hook(lambda g: 1 / 0)
 
