@@ -120,6 +120,7 @@ def test_stats_of_the_last_pass() -> None:
 
 def test_a_trace_has_the_spans_of_its_passes() -> None:
     """A span per node and one around each batch, which is numbered through all passes; names also of custom nodes."""
+    gc.collect()
     n_nodes = lib.rt_live_nodes()
     seen = rtch.nn.Identity()
     seen.register_full_backward_hook(lambda module, inputs, outputs: None)

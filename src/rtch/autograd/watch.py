@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import groupby
 from typing import Any, TypeAlias
 
@@ -47,41 +48,57 @@ class Watch:
             return
         ended = BatchEnded(batch, time.perf_counter_ns() - self._started)
         first, self._told = self._told, int(lib.rt_pass_n_spans(run))
-        for name, start, duration, thread, of, shape in self._spans(run, first):
+        for name, start, duration, thread, of, shape in _rows(_numbers(run, first), self._names):
             tell("node_run", name, NodeRun(name, shape, start, duration, thread, of), self._observers)
         tell("batch_ended", "backward", ended, self._observers)
 
     def end(self, run: Any) -> None:
         """The pass is over, by itself or by an error: the trace gets a span per batch and one per node."""
-        trace = self._trace
-        rows = self._spans(run, 0) if trace is not None else []
-        if trace is None or not rows:
-            return
-        first = trace.number_batches(rows[-1][4] + 1)
-        names, starts, durations, threads, within, shapes = zip(*rows, strict=True)
-        batches = [first + batch for batch in within]
-        _add_batches(trace, starts, durations, threads, batches)  # first: they stand around the others
-        trace.add_batch(names, starts, durations, threads, [(shape,) for shape in shapes], batches)
-
-    def _spans(self, run: Any, first: int) -> list[_Row]:
-        """The nodes that ran, batch after batch, from a number on."""
-        n = lib.rt_pass_spans(run, first, ffi.NULL)
-        out = ffi.new("int64_t[]", n)
-        lib.rt_pass_spans(run, first, out)
-        numbers = ffi.unpack(out, n)
-        rows = []
-        at = 0
-        while at < n:
-            op, start, duration, thread, batch, seq, ndim = numbers[at : at + _N_FACTS]
-            at += _N_FACTS + ndim
-            name = OPS[op].name if op >= 0 else self._names.get(seq, "a custom function")
-            rows.append((name, start, duration, thread, batch, tuple(numbers[at - ndim : at])))
-        return rows
+        if self._trace is not None and lib.rt_pass_n_spans(run):
+            self._trace.add_later(partial(_for_trace, self._trace, _numbers(run, 0), self._names))
 
 
-def _add_batches(
-    trace: Trace, starts: Sequence[int], durations: Sequence[int], threads: Sequence[int], batches: Sequence[int]
-) -> None:
+def _numbers(run: Any, first: int) -> Any:
+    """What the C core noted of the nodes that ran, from a number on."""
+    n = lib.rt_pass_spans(run, first, ffi.NULL)
+    out = ffi.new("int64_t[]", n)
+    lib.rt_pass_spans(run, first, out)
+    return out
+
+
+def _rows(noted: Any, names: dict[int, str]) -> list[_Row]:
+    """The nodes that ran, batch after batch."""
+    numbers = ffi.unpack(noted, len(noted))
+    rows = []
+    at = 0
+    while at < len(numbers):
+        op, start, duration, thread, batch, seq, ndim = numbers[at : at + _N_FACTS]
+        at += _N_FACTS + ndim
+        name = OPS[op].name if op >= 0 else names.get(seq, "a custom function")
+        rows.append((name, start, duration, thread, batch, tuple(numbers[at - ndim : at])))
+    return rows
+
+
+def _for_trace(trace: Trace, noted: Any, custom: dict[int, str]) -> Iterator[dict[str, Any]]:
+    """A span per batch, then, since those stand around them, one per node."""
+    rows = _rows(noted, custom)
+    names, starts, durations, threads, within, shapes = zip(*rows, strict=True)
+    first = trace.number_batches(within[-1] + 1)
+    batches = [first + batch for batch in within]
+    yield _batches(starts, durations, threads, batches)
+    yield {
+        "names": names,
+        "starts": starts,
+        "durations": durations,
+        "threads": threads,
+        "shapes": [(shape,) for shape in shapes],
+        "batches": batches,
+    }
+
+
+def _batches(
+    starts: Sequence[int], durations: Sequence[int], threads: Sequence[int], batches: Sequence[int]
+) -> dict[str, Any]:
     """A span per batch, from its first node's start to its last one's end; those of several nodes say how many they
     have, and on how many threads."""
     numbers: list[int] = []
@@ -99,4 +116,13 @@ def _add_batches(
         lengths.append(max(starts[i] + durations[i] for i in range(at, end)) - begin)
         at = end
     n = len(numbers)
-    trace.add_batch(["batch"] * n, begins, lengths, [0] * n, [()] * n, numbers, category="batch", attributes=facts)
+    return {
+        "names": ["batch"] * n,
+        "starts": begins,
+        "durations": lengths,
+        "threads": [0] * n,
+        "shapes": [()] * n,
+        "batches": numbers,
+        "category": "batch",
+        "attributes": facts,
+    }

@@ -18,7 +18,7 @@ import os
 import threading
 import time
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -126,7 +126,8 @@ class Trace:
         self.epoch_offset_ns = _epoch_offset_ns()
         self.pid = os.getpid()
         self._n_batches = 0
-        self._columns = Columns([], [], array("q"), array("q"), array("i"), [], array("q"), {})
+        self._settled = Columns([], [], array("q"), array("q"), array("i"), [], array("q"), {})
+        self._pending: list[tuple[int, Callable[[], Iterable[dict[str, Any]]]]] = []
         self._names: set[str] = set()
         self._shapes: dict[Shapes, Shapes] = {}
         self._threads = {threading.get_ident(): 0}
@@ -145,6 +146,7 @@ class Trace:
         if at is None:
             raise ArgumentError("trace: it is closed by the thread that opened it; got another one", argument="trace")
         del traces[at]
+        self._settle()
         _log.debug("trace closed with %d spans, %d dropped", len(self), self.dropped)
 
     def span(self, name: str, category: str = "custom", **attributes: Attribute) -> _Running:
@@ -169,6 +171,7 @@ class Trace:
         *,
         category: str = "backward",
         attributes: Mapping[int, Mapping[str, Attribute]] | None = None,
+        thread: int | None = None,
     ) -> None:
         """Append many spans at once: element i of each sequence belongs to span i.
 
@@ -181,6 +184,7 @@ class Trace:
             batches: the batch's number, None or -1 where there is none.
             category: of all of them.
             attributes: facts about some of them, by position.
+            thread: what 0 stands for, if it is not the running one.
 
         Raises:
             ArgumentError: lengths differ, or a value can't be stored; then nothing is appended.
@@ -194,7 +198,13 @@ class Trace:
         facts = {at: _checked(of) for at, of in attributes.items()} if attributes else {}
         if facts and not 0 <= min(facts) <= max(facts) < n:
             raise ArgumentError(f"add_batch: attributes go by the positions of {n} spans; got {max(facts)}")
-        self._append(list(names), [category] * n, starts, durations, threads, shapes, batches, facts)
+        own = self._thread() if thread is None else thread
+        self._append(list(names), [category] * n, starts, durations, threads, shapes, batches, facts, own)
+
+    def add_later(self, make: Callable[[], Iterable[dict[str, Any]]]) -> None:
+        """Append what `make` gives, arguments for `add_batch`, when the trace is next looked at or closed: who records
+        spends no time on it inside of what is timed. They are spans of the thread that calls this."""
+        self._pending.append((self._thread(), make))
 
     def number_batches(self, n: int) -> int:
         """Give out n numbers of batches that no other pass of this trace has; returns the first."""
@@ -274,12 +284,14 @@ class Trace:
         shapes: Sequence[Shapes],
         batches: Sequence[int | None],
         attributes: Mapping[int, dict[str, Attribute]],
+        own: int = 0,
     ) -> None:
         """Append spans of checked attributes, or nothing and ArgumentError where one can't be stored."""
         n = len(names)
-        own = self._thread()
         known = self._shapes.get
-        if n and len(self) == self.max_spans and self.dropped:  # nor are names and shapes of what is dropped held on to
+        if (
+            n and len(self._settled.batches) == self.max_spans and self.dropped
+        ):  # nor are names and shapes of what is dropped held on to
             with _lock:
                 self.dropped += n
             return
@@ -300,9 +312,9 @@ class Trace:
             raise ArgumentError("add_batch: durations and threads are not negative; got one below 0")
         for name in {*names, *categories} - self._names:
             self._names.add(check_name("add_batch", name))
-        mine = self._columns
+        mine = self._settled
         with _lock:
-            at = len(self)
+            at = len(self._settled.batches)
             taken = min(n, self.max_spans - at)
             self.dropped += n - taken
             mine.names.extend(new.names[:taken])
@@ -321,9 +333,9 @@ class Trace:
     ) -> None:
         """Append a span of the running thread, its facts checked."""
         thread = self._thread()
-        mine = self._columns
+        mine = self._settled
         with _lock:
-            at = len(self)
+            at = len(self._settled.batches)
             if at >= self.max_spans:
                 self.dropped += 1
                 return
@@ -347,6 +359,19 @@ class Trace:
                 raise ArgumentError(f"add_batch: shapes are a tuple of tuples of sizes; got {shapes!r:.80}")
             found = self._shapes[shapes] = shapes
         return found
+
+    @property
+    def _columns(self) -> Columns:
+        if self._pending:
+            self._settle()
+        return self._settled
+
+    def _settle(self) -> None:
+        while self._pending:
+            with _lock:
+                thread, make = self._pending.pop(0) if self._pending else (0, tuple)
+            for arguments in make():
+                self.add_batch(**arguments, thread=thread)
 
     def _thread(self) -> int:
         """The number of the running thread: 0 in the one that made the trace."""
