@@ -237,7 +237,7 @@ def calls() -> str:
             note, run = _instruction(name, parameters)
         space = "" if result.endswith("*") else " "
         lines += [
-            f"static {result}{space}taped_{name}({given}) {{",
+            f"static inline {result}{space}taped_{name}({given}) {{",
             f"    {result}{space}out = rt_{name}({passed});",
             "    if (__builtin_expect(rt_open_tape != 0, 0)) {",
             *(f"        {line}" for line in note),

@@ -19,14 +19,15 @@
 
 #define NONE (-1)
 #define PAUSE_NS 50000000 /* between two looks at signals */
-#define FEWEST_WORK 32768 /* a batch with less, in elements and multiply-adds, stays on the calling thread */
+#define ENOUGH 8          /* gradients that wait for one vertex before some of them are added up ahead of the others */
 #define MATMUL_WORK 8     /* multiply-adds that take as long as an element */
 
 typedef struct {
     rt_node *node;
-    int32_t n_waiting; /* edges that have not delivered */
-    int32_t first;     /* the arrivals, as a list; NONE */
-    uint8_t takes_part, wanted, runs;
+    int32_t n_waiting;            /* edges that have not delivered */
+    int32_t first, last;          /* of the arrivals, a list; NONE */
+    int32_t n_arrivals, n_enough; /* how many there are, and how many it takes to look whether some can be added up */
+    uint8_t takes_part, wanted, runs, finished;
     int64_t bytes; /* of the arrivals */
     rt_tensor *found;
 } vertex;
@@ -63,6 +64,7 @@ struct rt_pass {
     arrival *arrivals;
     int32_t n_arrivals, arrivals_room, free_arrival;
     int32_t *ready, n_ready; /* of the next batch */
+    int32_t *found, n_found; /* wanted vertices that a gradient has reached, in the order of their end */
     running *batch;
     rt_tensor **out; /* of all vertices of the batch */
     int64_t out_room, grain;
@@ -71,7 +73,9 @@ struct rt_pass {
     int32_t n_batch, at_batch, batch_room;
     rt_node **roots;
     int n_roots;
-    int32_t in_python; /* the place in the batch that waits for Python; NONE */
+    int32_t in_python;      /* the place in the batch that waits for Python; NONE */
+    int32_t *late, at_late; /* what takes part, the latest first, and the first of it that is not finished; NULL: not
+                               made yet */
     int64_t live, started, stats[RT_N_PASS_STATS];
     span *spans;
     int64_t n_spans, spans_room;
@@ -121,7 +125,7 @@ static int32_t vertex_of(rt_pass *p, rt_node *n, int *is_new) {
         memset(table, 0xff, sizeof(int32_t) * (size_t)p->n_table);
         for (int32_t i = 0; i < p->n_vertices; i++) enter(p, i);
     }
-    p->vertices[p->n_vertices] = (vertex){.node = n, .first = NONE};
+    p->vertices[p->n_vertices] = (vertex){.node = n, .first = NONE, .last = NONE, .n_enough = ENOUGH};
     enter(p, p->n_vertices);
     return p->n_vertices++;
 }
@@ -214,37 +218,6 @@ static rt_tensor *cast_to(rt_tensor *g, int dtype) {
     return made;
 }
 
-/* Notes that g, which it takes over, reached a vertex. */
-static int arrive(rt_pass *p, int32_t at, int64_t order, int32_t input, const rt_node *slice, rt_tensor *g) {
-    if (p->free_arrival == NONE && p->n_arrivals == p->arrivals_room) {
-        const int64_t room = p->arrivals_room ? 2 * (int64_t)p->arrivals_room : 64;
-        arrival *a = grown(p->arrivals, room, sizeof(arrival));
-        if (!a) {
-            rt_release(g);
-            return RT_ERR_ALLOC;
-        }
-        p->arrivals = a;
-        p->arrivals_room = (int32_t)room;
-    }
-    vertex *v = &p->vertices[at];
-    if (!(g = cast_to(g, v->node->dtype))) return rt_last_status();
-    int32_t i = p->free_arrival;
-    if (i != NONE) p->free_arrival = p->arrivals[i].next;
-    else i = p->n_arrivals++;
-    int32_t *place = &v->first; /* kept in order */
-    while (*place != NONE) {
-        const arrival *other = &p->arrivals[*place];
-        if (other->order > order || (other->order == order && other->input > input)) break;
-        place = &p->arrivals[*place].next;
-    }
-    p->arrivals[i] = (arrival){order, input, *place, slice, g};
-    *place = i;
-    v->bytes += bytes_of(g);
-    p->live += bytes_of(g);
-    if (p->live > p->stats[PEAK]) p->stats[PEAK] = p->live;
-    return RT_OK;
-}
-
 /* Whether nobody else sees a gradient, so that the sum may be written over it. */
 static int is_ours(rt_tensor *g) {
     return g->contiguous && rt_aliases(g) == 0 && !g->storage->let_go;
@@ -286,45 +259,119 @@ static rt_tensor *add_slice(rt_tensor *total, const rt_node *slice, rt_tensor *p
     return own;
 }
 
-/* The sum of what reached a vertex, in order; NULL where nothing did (*status RT_OK) or it failed. */
-static rt_tensor *total_of(const rt_pass *p, int32_t at, running *r) {
-    const vertex *v = &p->vertices[at];
+static void drop_arrival(rt_pass *p, vertex *v) {
+    const int32_t i = v->first;
+    arrival *a = &p->arrivals[i];
+    if (a->g) rt_release(a->g);
+    v->first = a->next;
+    if (v->first == NONE) v->last = NONE;
+    v->n_arrivals--;
+    a->next = p->free_arrival;
+    p->free_arrival = i;
+}
+
+/* The sum, in order, of what reached a vertex before `order`; NULL where nothing did or it failed, which *status tells. */
+static rt_tensor *total_of(const rt_pass *p, const vertex *v, int64_t order, int *n_added, int *n_in_place,
+                           int *status) {
     rt_tensor *total = NULL;
-    r->status = RT_OK;
-    for (int32_t i = v->first; i != NONE && r->status == RT_OK; i = p->arrivals[i].next) {
+    for (int32_t i = v->first; i != NONE && *status == RT_OK && p->arrivals[i].order < order; i = p->arrivals[i].next) {
         arrival *a = &p->arrivals[i];
         rt_tensor *g = a->g;
         a->g = NULL;
+        *n_added += i != v->first;
         if (a->slice) {
             if (!total) total = rt_empty(v->node->dtype, v->node->ndim, rt_n_shape(v->node));
-            if (!total) rt_release(g);
-            else {
-                r->n_added += i != v->first;
-                total = add_slice(total, a->slice, g, i == v->first, &r->n_in_place);
-            }
-        } else if (!total) {
-            total = g;
+            if (total) total = add_slice(total, a->slice, g, i == v->first, n_in_place);
+            else rt_release(g);
         } else {
-            r->n_added++;
-            total = add(total, g, &r->n_in_place);
+            total = total ? add(total, g, n_in_place) : g;
         }
-        if (!total) r->status = rt_last_status();
+        if (!total) *status = rt_last_status();
     }
     return total;
 }
 
-static void drop_arrivals(rt_pass *p, vertex *v) {
-    while (v->first != NONE) {
-        arrival *a = &p->arrivals[v->first];
-        if (a->g) {
-            rt_release(a->g);
-            a->g = NULL;
+static int latest_first(const void *a, const void *b) {
+    return by_seq(b, a);
+}
+
+/* The seq of the latest vertex that has not finished: whoever is later than that has delivered. */
+static int64_t frontier(rt_pass *p) {
+    if (!p->late) {
+        const vertex **sorted = malloc(sizeof(vertex *) * (size_t)p->n_vertices);
+        p->late = malloc(sizeof(int32_t) * (size_t)p->n_vertices);
+        if (!sorted || !p->late) {
+            free(sorted);
+            return INT64_MAX;
         }
-        const int32_t next = a->next;
-        a->next = p->free_arrival;
-        p->free_arrival = v->first;
-        v->first = next;
+        for (int32_t i = 0; i < p->n_vertices; i++) sorted[i] = &p->vertices[i];
+        qsort(sorted, (size_t)p->n_vertices, sizeof(*sorted), latest_first);
+        for (int32_t i = 0; i < p->n_vertices; i++) p->late[i] = (int32_t)(sorted[i] - p->vertices);
+        free(sorted);
     }
+    for (; p->at_late < p->n_vertices; p->at_late++) {
+        const vertex *v = &p->vertices[p->late[p->at_late]];
+        if (v->takes_part && v->runs && !v->finished) return v->node->seq;
+    }
+    return INT64_MIN;
+}
+
+/* A vertex that many paths lead to need not keep all their gradients until the last has arrived: those before which none
+ * can come any more are added up. */
+static int add_up(rt_pass *p, vertex *v) {
+    const int64_t seq = frontier(p);
+    const int64_t order = seq == INT64_MIN ? INT64_MAX : seq == INT64_MAX ? INT64_MIN : -seq;
+    int n_before = 0, n_added = 0, n_in_place = 0, status = RT_OK;
+    for (int32_t i = v->first; i != NONE && p->arrivals[i].order < order; i = p->arrivals[i].next) n_before++;
+    v->n_enough = v->n_arrivals + ENOUGH;
+    if (n_before < 2) return RT_OK;
+    rt_tensor *total = total_of(p, v, order, &n_added, &n_in_place, &status);
+    if (!total) return status;
+    p->stats[ADDED] += n_added;
+    p->stats[IN_PLACE] += n_in_place;
+    while (n_before-- > 1) drop_arrival(p, v);
+    arrival *a = &p->arrivals[v->first];
+    a->slice = NULL;
+    a->g = total;
+    int64_t bytes = 0;
+    for (int32_t i = v->first; i != NONE; i = p->arrivals[i].next) bytes += bytes_of(p->arrivals[i].g);
+    p->live += bytes - v->bytes;
+    v->bytes = bytes;
+    v->n_enough = v->n_arrivals + ENOUGH;
+    return RT_OK;
+}
+
+static int is_before(const arrival *a, int64_t order, int32_t input) {
+    return a->order < order || (a->order == order && a->input <= input);
+}
+
+/* Notes that g, which it takes over, reached a vertex. */
+static int arrive(rt_pass *p, int32_t at, int64_t order, int32_t input, const rt_node *slice, rt_tensor *g) {
+    if (p->free_arrival == NONE && p->n_arrivals == p->arrivals_room) {
+        const int64_t room = p->arrivals_room ? 2 * (int64_t)p->arrivals_room : 64;
+        arrival *a = grown(p->arrivals, room, sizeof(arrival));
+        if (!a) {
+            rt_release(g);
+            return RT_ERR_ALLOC;
+        }
+        p->arrivals = a;
+        p->arrivals_room = (int32_t)room;
+    }
+    vertex *v = &p->vertices[at];
+    if (!(g = cast_to(g, v->node->dtype))) return rt_last_status();
+    int32_t i = p->free_arrival;
+    if (i != NONE) p->free_arrival = p->arrivals[i].next;
+    else i = p->n_arrivals++;
+    int32_t *place = &v->first; /* kept in order; most come in it */
+    if (v->last != NONE && is_before(&p->arrivals[v->last], order, input)) place = &p->arrivals[v->last].next;
+    while (*place != NONE && is_before(&p->arrivals[*place], order, input)) place = &p->arrivals[*place].next;
+    p->arrivals[i] = (arrival){order, input, *place, slice, g};
+    if (*place == NONE) v->last = i;
+    *place = i;
+    v->bytes += bytes_of(g);
+    p->live += bytes_of(g);
+    if (p->live > p->stats[PEAK]) p->stats[PEAK] = p->live;
+    return ++v->n_arrivals < v->n_enough ? RT_OK : add_up(p, v);
 }
 
 /* Running ------------------------------------------------------------------------------------------------------------ */
@@ -344,7 +391,7 @@ static void run_one(rt_pass *p, running *r) {
     const int traced = p->flags & RT_PASS_TRACE;
     if (traced) r->start = rt_now_ns();
     r->thread = rt_worker_number();
-    r->g = total_of(p, r->at, r);
+    r->g = total_of(p, &p->vertices[r->at], INT64_MAX, &r->n_added, &r->n_in_place, &r->status);
     if (r->status == RT_OK && r->g && r->kind == TEMPLATE)
         r->status = rt_run_template(r->template, p->vertices[r->at].node, r->g, r->out);
     if (traced) r->duration = rt_now_ns() - r->start;
@@ -472,8 +519,12 @@ static int finish(rt_pass *p, running *r, rt_tensor **gradients) {
     p->stats[ADDED] += r->n_added;
     p->stats[IN_PLACE] += r->n_in_place;
     p->live -= v->bytes;
-    drop_arrivals(p, v);
-    if (v->wanted && r->g && !v->found) v->found = rt_retain(r->g);
+    while (v->first != NONE) drop_arrival(p, v);
+    v->finished = 1;
+    if (v->wanted && r->g) {
+        if (!v->found) v->found = rt_retain(r->g);
+        p->found[p->n_found++] = r->at;
+    }
     for (int i = 0; i < n->n_edges && v->runs; i++) {
         rt_tensor *g = gradients ? gradients[i] : NULL;
         const int32_t at = rt_n_edges(n)[i] ? find(p, rt_n_edges(n)[i]) : NONE;
@@ -621,7 +672,7 @@ rt_pass *rt_pass_new(int n_roots, const uintptr_t *roots, rt_tensor *const *seed
     if (!p) RT_FAIL(RT_ERR_ALLOC);
     p->flags = flags;
     p->started = rt_now_ns();
-    p->grain = FEWEST_WORK;
+    p->grain = rt_get_grain(RT_WORK_BATCH);
     p->free_arrival = p->in_python = NONE;
     p->room = 16;
     p->n_table = 64;
@@ -634,7 +685,8 @@ rt_pass *rt_pass_new(int n_roots, const uintptr_t *roots, rt_tensor *const *seed
         for (; p->n_roots < n_roots; p->n_roots++) p->roots[p->n_roots] = rt_node_retain((rt_node *)roots[p->n_roots]);
         status = discover(p, n_wanted, wanted, &freed);
     }
-    if (status == RT_OK && !(p->ready = malloc(sizeof(int32_t) * ((size_t)p->n_vertices + 1)))) status = RT_ERR_ALLOC;
+    if (status == RT_OK && !(p->ready = malloc(2 * sizeof(int32_t) * (size_t)p->n_vertices))) status = RT_ERR_ALLOC;
+    if (status == RT_OK) p->found = p->ready + p->n_vertices;
     for (int i = 0; i < n_roots && status == RT_OK; i++) {
         const int32_t at = find(p, p->roots[i]);
         if (p->vertices[at].takes_part) status = arrive(p, at, INT64_MIN, i, NULL, rt_retain(seeds[i]));
@@ -654,12 +706,12 @@ void rt_pass_set(rt_pass *p, int n_threads, int64_t grain, uint64_t shuffle) {
 }
 
 int rt_pass_n_found(const rt_pass *p) {
-    return p->n_vertices;
+    return p->n_found;
 }
 
 uintptr_t rt_pass_found(const rt_pass *p, int i, rt_tensor **gradient) {
-    const vertex *v = &p->vertices[i];
-    *gradient = v->found ? rt_retain(v->found) : NULL;
+    const vertex *v = &p->vertices[p->found[i]];
+    *gradient = rt_retain(v->found);
     return (uintptr_t)v->node;
 }
 
@@ -712,7 +764,7 @@ void rt_pass_free(rt_pass *p) {
             if (r->out[k]) rt_release(r->out[k]);
     }
     for (int32_t i = 0; i < p->n_vertices; i++) {
-        drop_arrivals(p, &p->vertices[i]);
+        while (p->vertices[i].first != NONE) drop_arrival(p, &p->vertices[i]);
         if (p->vertices[i].found) rt_release(p->vertices[i].found);
     }
     for (int64_t i = 0; i < p->n_spans; i++) rt_node_unref((rt_node *)p->spans[i].node);
@@ -725,5 +777,6 @@ void rt_pass_free(rt_pass *p) {
     free(p->out);
     free(p->roots);
     free(p->spans);
+    free(p->late);
     free(p);
 }

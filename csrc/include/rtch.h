@@ -291,6 +291,14 @@ const char *rt_compiler(void);
 int rt_isa_available(const char *isa);
 int rt_set_num_threads(int n);
 int rt_get_num_threads(void);
+/* Elements that make another thread worth while, by what is done with them: powers of two from 2,048 to 2^40. No bit
+   depends on them. */
+#define RT_WORK_CHEAP 0  /* one pass over memory */
+#define RT_WORK_COSTLY 1 /* tens of operations an element */
+#define RT_WORK_BATCH 2  /* the nodes of a backward pass that are ready together */
+#define RT_N_WORKS 3
+int rt_set_grain(int family, int64_t n);
+int64_t rt_get_grain(int family);
 int rt_default_num_threads(void); /* the CPUs that affinity and control group leave to the process */
 int64_t rt_copies_made(void);     /* copies that copy-on-write had to make */
 
@@ -368,7 +376,7 @@ void rt_pass_go_on(rt_pass *p); /* what comes before the node is done: it runs a
 void rt_pass_tape(rt_pass *p);  /* what this thread now calls becomes the node's template */
 int rt_pass_deliver(rt_pass *p, int n, rt_tensor *const *gradients);
 int rt_pass_n_found(const rt_pass *p);                                  /* candidates */
-uintptr_t rt_pass_found(const rt_pass *p, int i, rt_tensor **gradient); /* and a share of its gradient, or NULL */
+uintptr_t rt_pass_found(const rt_pass *p, int i, rt_tensor **gradient); /* and a share of its gradient */
 rt_tensor *rt_pass_found_at(const rt_pass *p, uintptr_t node);
 /* n_threads 0: all. grain: elements a batch must have to be shared out, -1: as measured. shuffle: not 0: batches are
    random parts of what is ready, from this seed; no bit depends on it. */
