@@ -19,7 +19,6 @@
 
 #define NONE (-1)
 #define PAUSE_NS 50000000 /* between two looks at signals */
-#define FEWEST_WORK 32768 /* a batch with less, in elements and multiply-adds, stays on the calling thread */
 #define WAITING 8         /* nodes that wait for others to run beside them, at most, for each thread */
 #define ENOUGH 8          /* gradients that wait for one vertex before some of them are added up ahead of the others */
 #define MATMUL_WORK 8     /* multiply-adds that take as long as an element */
@@ -51,7 +50,7 @@ typedef struct {
     const rt_template *template;
     rt_tensor *g, **out;
     int64_t start, duration;
-    int thread, n_added, n_in_place;
+    int thread, n_added, n_in_place, hooks_ran;
 } running;
 
 typedef struct {
@@ -78,12 +77,14 @@ struct rt_pass {
     int32_t in_python;      /* the place in the batch that waits for Python; NONE */
     int32_t *late, at_late; /* what takes part, the latest first, and the first of it that is not finished; NULL: not
                                made yet */
-    int64_t live, stats[RT_N_PASS_STATS];
+    int64_t live, started, stats[RT_N_PASS_STATS];
     span *spans;
     int64_t n_spans, spans_room;
 };
 
 enum { NODES, EDGES, BATCHES, WIDEST, ADDED, IN_PLACE, PEAK, IN_PYTHON };
+
+static _Thread_local int64_t last_stats[RT_N_PASS_STATS + 1]; /* of the last pass of this thread, then nanoseconds */
 
 /* Vertices ----------------------------------------------------------------------------------------------------------- */
 
@@ -405,9 +406,13 @@ static void run_range(void *ctx, int64_t begin, int64_t end) {
     rt_set_grad_enabled(recording);
 }
 
+static int has_hooks(const rt_node *n) {
+    return __atomic_load_n(&n->hooks, __ATOMIC_ACQUIRE) != NULL;
+}
+
 static int kind_of(const rt_pass *p, const vertex *v, running *r) {
     rt_node *const n = v->node;
-    if (__atomic_load_n(&n->hooks, __ATOMIC_ACQUIRE)) return PYTHON;
+    if (!r->hooks_ran && has_hooks(n)) return PYTHON;
     if (!v->runs) return END;
     if (n->op == RT_OP_GETITEM) return CUT;
     if (p->flags & (RT_PASS_CREATE | RT_PASS_PYTHON)) return PYTHON;
@@ -533,7 +538,7 @@ static int finish(rt_pass *p, running *r, rt_tensor **gradients) {
     while (v->first != NONE) drop_arrival(p, v);
     v->finished = 1;
     if (v->wanted && r->g) {
-        v->found = rt_retain(r->g);
+        if (!v->found) v->found = rt_retain(r->g);
         p->found[p->n_found++] = r->at;
     }
     for (int i = 0; i < n->n_edges && v->runs; i++) {
@@ -559,6 +564,20 @@ static int fail(rt_pass *p, int status) {
     p->status = status;
     rt_set_status(status);
     return RT_PASS_FAILED;
+}
+
+/* Whether Python has a turn at what stands next in the batch: RT_PASS_NODE, RT_PASS_HOOKS, or RT_PASS_DONE where not. */
+static int turn_of(rt_pass *p, running *r) {
+    if (r->kind != PYTHON || !r->g) return RT_PASS_DONE;
+    const vertex *v = &p->vertices[r->at];
+    const int hooked = !r->hooks_ran && has_hooks(v->node);
+    if (!hooked && !v->runs) return RT_PASS_DONE; /* another hook has taken them away */
+    if (!r->hooks_ran) {
+        p->stats[IN_PYTHON]++;
+        if (p->flags & RT_PASS_TRACE) r->start = rt_now_ns();
+    }
+    p->in_python = p->at_batch;
+    return hooked ? RT_PASS_HOOKS : RT_PASS_NODE;
 }
 
 int rt_pass_run(rt_pass *p) {
@@ -588,11 +607,9 @@ int rt_pass_run(rt_pass *p) {
         if (!p->has_run) run_batch(p);
         running *r = &p->batch[p->at_batch];
         if ((status = r->status) != RT_OK) break;
-        if (r->kind == PYTHON && r->g) {
-            p->stats[IN_PYTHON]++;
-            p->in_python = p->at_batch;
-            if (p->flags & RT_PASS_TRACE) r->start = rt_now_ns();
-            now = RT_PASS_NODE;
+        const int turn = turn_of(p, r);
+        if (turn != RT_PASS_DONE) {
+            now = turn;
             break;
         }
         p->at_batch++;
@@ -624,17 +641,29 @@ int rt_pass_runs(const rt_pass *p) {
     return p->vertices[p->batch[p->in_python].at].runs;
 }
 
-void rt_pass_replace(rt_pass *p, rt_tensor *g) {
+void rt_pass_replace(rt_pass *p, rt_tensor *g, int found) {
     running *r = &p->batch[p->in_python];
+    vertex *v = &p->vertices[r->at];
+    if (v->wanted && !found && !v->found) v->found = rt_retain(r->g);
     rt_release(r->g);
     r->g = rt_retain(g);
+}
+
+void rt_pass_go_on(rt_pass *p) {
+    running *r = &p->batch[p->in_python];
+    const vertex *v = &p->vertices[r->at];
+    p->in_python = NONE;
+    r->hooks_ran = 1;
+    r->kind = kind_of(p, v, r);
+    if (r->kind == TEMPLATE) r->status = rt_run_template(r->template, v->node, r->g, r->out);
+    if (p->flags & RT_PASS_TRACE) r->duration = rt_now_ns() - r->start;
 }
 
 void rt_pass_tape(rt_pass *p) {
     const running *r = &p->batch[p->in_python];
     const rt_node *n = p->vertices[r->at].node;
     rt_key key;
-    if (p->flags & (RT_PASS_CREATE | RT_PASS_PYTHON) || n->hooks || !rt_may_derive(n->op)) return;
+    if (p->flags & (RT_PASS_CREATE | RT_PASS_PYTHON) || !rt_may_derive(n->op)) return;
     if (rt_make_key(&key, n, wanted_edges(p, n))) rt_tape_open(&key, n, r->g);
 }
 
@@ -658,7 +687,8 @@ rt_pass *rt_pass_new(int n_roots, const uintptr_t *roots, rt_tensor *const *seed
     const rt_node *freed = NULL;
     if (!p) RT_FAIL(RT_ERR_ALLOC);
     p->flags = flags;
-    p->grain = FEWEST_WORK;
+    p->started = rt_now_ns();
+    p->grain = rt_get_grain(RT_WORK_BATCH);
     p->free_arrival = p->in_python = NONE;
     p->room = 16;
     p->n_table = 64;
@@ -710,6 +740,17 @@ void rt_pass_stats(const rt_pass *p, int64_t *out) {
     memcpy(out, p->stats, sizeof(p->stats));
 }
 
+int rt_last_pass_stats(int64_t *out) {
+    memcpy(out, last_stats, sizeof(last_stats));
+    return last_stats[RT_N_PASS_STATS] != 0;
+}
+
+int64_t rt_pass_batch(const rt_pass *p, int64_t *n_nodes) {
+    *n_nodes = 0;
+    for (int32_t i = 0; i < p->n_batch; i++) *n_nodes += p->vertices[p->batch[i].at].node->op != RT_NODE_LEAF;
+    return p->stats[BATCHES] - 1;
+}
+
 int64_t rt_pass_n_spans(const rt_pass *p) {
     return p->n_spans;
 }
@@ -730,6 +771,8 @@ int64_t rt_pass_spans(const rt_pass *p, int64_t first, int64_t *out) {
 
 void rt_pass_free(rt_pass *p) {
     rt_tape_close(0, NULL);
+    memcpy(last_stats, p->stats, sizeof(p->stats));
+    last_stats[RT_N_PASS_STATS] = rt_now_ns() - p->started + 1;
     for (int32_t i = p->at_batch; i < p->n_batch; i++) {
         running *r = &p->batch[i];
         if (r->g) rt_release(r->g);

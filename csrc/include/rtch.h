@@ -293,6 +293,14 @@ const char *rt_compiler(void);
 int rt_isa_available(const char *isa);
 int rt_set_num_threads(int n);
 int rt_get_num_threads(void);
+/* Elements that make another thread worth while, by what is done with them: powers of two from 2,048 to 2^40. No bit
+   depends on them. */
+#define RT_WORK_CHEAP 0  /* one pass over memory */
+#define RT_WORK_COSTLY 1 /* tens of operations an element */
+#define RT_WORK_BATCH 2  /* the nodes of a backward pass that are ready together */
+#define RT_N_WORKS 3
+int rt_set_grain(int family, int64_t n);
+int64_t rt_get_grain(int family);
 int rt_default_num_threads(void); /* the CPUs that affinity and control group leave to the process */
 int64_t rt_copies_made(void);     /* copies that copy-on-write had to make */
 
@@ -306,7 +314,8 @@ int rt_grad_enabled(void);
 void rt_set_grad_enabled(int enabled);
 /* Holds and lets go of the Python objects of nodes. */
 void rt_set_objects(void (*retain)(void *object), void (*release)(void *object));
-void rt_set_on_record(void (*call)(uintptr_t node)); /* called for each new node; NULL: nothing is */
+void rt_set_release_hooks(void (*release)(void *hooks)); /* of a node that ends; NULL: as its other object */
+void rt_set_on_record(void (*call)(uintptr_t node));     /* called for each new node; NULL: nothing is */
 rt_tensor *rt_detach(rt_tensor *t);
 rt_tensor *rt_make_leaf(rt_tensor *t);                      /* a header like t with a leaf of its own */
 rt_tensor *rt_with_node(rt_tensor *t, uintptr_t node);      /* a header like t that this node made */
@@ -337,6 +346,7 @@ int rt_node_scalar(uintptr_t node, double *parts, int64_t *i);
 int64_t rt_node_numbers(uintptr_t node, int64_t *out);
 void **rt_node_object(uintptr_t node, int hooks); /* the place of its attributes or gradient, or of its hooks */
 uintptr_t rt_node_share(uintptr_t node);
+uintptr_t rt_node_share_of_living(uintptr_t node); /* 0 of one that ends, while its hooks are being released */
 int64_t rt_live_nodes(void);
 void rt_node_release(uintptr_t node);
 
@@ -358,13 +368,16 @@ rt_pass *rt_pass_new(int n_roots, const uintptr_t *roots, rt_tensor *const *seed
 #define RT_PASS_FAILED 3 /* see rt_last_status */
 #define RT_PASS_BATCH 4  /* a batch is about to run */
 #define RT_PASS_ENDED 5  /* it has run */
+#define RT_PASS_HOOKS 6  /* Python's turn at a node that has hooks; ends with rt_pass_go_on or rt_pass_deliver */
 int rt_pass_run(rt_pass *p);
 uintptr_t rt_pass_node(const rt_pass *p);
 rt_tensor *rt_pass_gradient(const rt_pass *p); /* a share of the gradient that reached it; NULL: none did */
 int rt_pass_runs(const rt_pass *p);            /* whether gradients towards any input are wanted; else only hooks run */
 int rt_pass_wants(const rt_pass *p, int i);    /* whether the one towards input i is */
-void rt_pass_replace(rt_pass *p, rt_tensor *g); /* another gradient in the place of the one that reached it */
-void rt_pass_tape(rt_pass *p);                  /* what this thread now calls becomes the node's template */
+/* Another gradient in the place of the one that reached it; found: also in what the pass has found there. */
+void rt_pass_replace(rt_pass *p, rt_tensor *g, int found);
+void rt_pass_go_on(rt_pass *p); /* what comes before the node is done: it runs as one without hooks */
+void rt_pass_tape(rt_pass *p);  /* what this thread now calls becomes the node's template */
 int rt_pass_deliver(rt_pass *p, int n, rt_tensor *const *gradients);
 int rt_pass_n_found(const rt_pass *p);                                  /* candidates */
 uintptr_t rt_pass_found(const rt_pass *p, int i, rt_tensor **gradient); /* and a share of its gradient */
@@ -375,6 +388,9 @@ void rt_pass_set(rt_pass *p, int n_threads, int64_t grain, uint64_t shuffle);
 /* nodes, edges, batches, widest batch, accumulations, of them in place, peak bytes of gradients, nodes in Python. */
 #define RT_N_PASS_STATS 8
 void rt_pass_stats(const rt_pass *p, int64_t *out);
+int rt_last_pass_stats(int64_t *out); /* of this thread's last pass, then its nanoseconds; 0: there was none */
+int64_t rt_pass_batch(const rt_pass *p,
+                      int64_t *n_nodes); /* number of the batch that is at hand, and its nodes without leaves */
 /* For each node that ran, from number `first` on: op, start, duration (ns), thread, batch, seq, ndim, shape. Returns how
    many numbers; out may be NULL. */
 int64_t rt_pass_spans(const rt_pass *p, int64_t first, int64_t *out);

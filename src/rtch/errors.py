@@ -20,7 +20,8 @@ Each class is also the builtin that a user would catch, and carries its facts as
     ├── AutogradError (RuntimeError)
     │   ├── MissingGradError
     │   ├── NonScalarLossError                    shape
-    │   └── FreedGraphError
+    │   ├── FreedGraphError
+    │   └── BackwardError                         op, forward_traceback
     ├── GraphError (RuntimeError)
     ├── CheckpointError (ValueError)              path
     │   ├── CheckpointIOError (OSError)
@@ -142,6 +143,10 @@ class NonScalarLossError(AutogradError):
 
 class FreedGraphError(AutogradError):
     """A second backward pass through a graph that the first one freed."""
+
+
+class BackwardError(AutogradError):
+    """A hook or a custom function raised in the backward pass."""
 
 
 class GraphError(TorchError, RuntimeError):

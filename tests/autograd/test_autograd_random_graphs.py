@@ -151,7 +151,9 @@ NUMBERS = ("hardshrink",)
 
 def of_kind(kind: Kind) -> dict[str, tuple[Callable[..., Any], Callable[..., Any]]]:
     """The differentiable ops of a kind that PyTorch has under the same name."""
-    rows = [op for op in OPS if op.kind is kind and op.differentiable and hasattr(torch, op.name) and op.name not in NUMBERS]
+    rows = [
+        op for op in OPS if op.kind is kind and op.differentiable and hasattr(torch, op.name) and op.name not in NUMBERS
+    ]
     return {op.name: elementwise(op) for op in rows}
 
 
