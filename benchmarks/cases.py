@@ -312,9 +312,7 @@ def _classifier(sizes: tuple[int, int, int], n: int) -> Work:
     labels = [i % sizes[2] for i in range(n)]
 
     def make(library: Any, layers: Any, optimizers: Any) -> Callable[[], None]:
-        model = layers.Sequential(
-            layers.Linear(sizes[0], sizes[1]), layers.ReLU(), layers.Linear(sizes[1], sizes[2])
-        )
+        model = layers.Sequential(layers.Linear(sizes[0], sizes[1]), layers.ReLU(), layers.Linear(sizes[1], sizes[2]))
         optimizer = optimizers.Adam(model.parameters(), lr=1e-3)
         inputs, targets = library.asarray(x), library.asarray(labels, dtype=library.int64)
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 LAYERS, WIDTH, BATCH = 50, 512, 1024
 
 
 def _status(key: str) -> float:
-    with open("/proc/self/status") as file:
+    with Path("/proc/self/status").open() as file:
         return next(int(line.split()[1]) for line in file if line.startswith(key)) / 1024
 
 

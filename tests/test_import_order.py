@@ -26,6 +26,7 @@ INSIDE_FUNCTIONS = {
     ("store.run", "checkpoint"): "run.checkpoint() saves tensors, while reading a store needs none",
     ("store.traces", "tracing"): "reading spans gives a Trace, which nothing else in the store needs",
     ("tensor", "autograd"): "the slots that autograd fills load it when a gradient is first asked for",
+    ("autograd.recompute", "random"): "checkpoint draws the same numbers again, if any were drawn",
     ("tensor", "indexing"): "x[key] needs it for keys with index tensors alone",
     ("ops.codegen", "autograd"): "the stub is generated from the lazy namespace's own lists",
 }

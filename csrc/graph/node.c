@@ -111,6 +111,19 @@ void rt_node_free_saved(rt_node *n) {
     if (payload) rt_release_object(payload);
 }
 
+/* One value at a time: who releases a Python object waits for the interpreter, whose thread may wait for this node. */
+void rt_node_strip(uintptr_t node) {
+    rt_node *n = (rt_node *)node;
+    n->attributes = -1;
+    for (int i = 0; i < n->n_saved; i++) {
+        occupy(n);
+        rt_tensor *t = rt_n_saved(n)[i];
+        rt_n_saved(n)[i] = NULL;
+        vacate(n);
+        if (t) rt_release(t);
+    }
+}
+
 static rt_node *new_node(int op, int n_edges, int n_saved, const rt_tensor *out, int n_numbers) {
     const size_t n_items = (size_t)n_edges + (size_t)n_saved + out->ndim + (size_t)n_numbers;
     rt_node *n = malloc(sizeof(rt_node) + n_items * sizeof(void *));

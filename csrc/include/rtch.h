@@ -340,6 +340,8 @@ int rt_node_n_edges(uintptr_t node);
 uintptr_t rt_node_edge(uintptr_t node, int i);
 uint64_t rt_node_saves(uintptr_t node);
 rt_tensor *rt_node_saved(uintptr_t node, int i); /* a share; NULL of an input that was none */
+/* Lets go of what a node saved, which its caller can make again; from now on Python computes its gradients. */
+void rt_node_strip(uintptr_t node);
 int rt_node_bcast(uintptr_t node);
 /* A Python number among the inputs: its place, and its kind in the second byte; -1: there is none. */
 int rt_node_scalar(uintptr_t node, double *parts, int64_t *i);

@@ -21,7 +21,8 @@ Each class is also the builtin that a user would catch, and carries its facts as
     │   ├── MissingGradError
     │   ├── NonScalarLossError                    shape
     │   ├── FreedGraphError
-    │   └── BackwardError                         op, forward_traceback
+    │   ├── BackwardError                         op, forward_traceback
+    │   └── AnomalyError                          op, input, forward_traceback
     ├── GraphError (RuntimeError)
     ├── CheckpointError (ValueError)              path
     │   ├── CheckpointIOError (OSError)
@@ -146,7 +147,12 @@ class FreedGraphError(AutogradError):
 
 
 class BackwardError(AutogradError):
-    """A hook or a custom function raised in the backward pass."""
+    """A custom function or a hook raised in the backward pass: its exception is the ``__cause__``. `forward_traceback`
+    is the traceback of the forward call, as text."""
+
+
+class AnomalyError(AutogradError):
+    """A gradient became NaN in anomaly mode."""
 
 
 class GraphError(TorchError, RuntimeError):

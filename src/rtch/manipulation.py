@@ -27,7 +27,6 @@ from rtch.tensor import (
     share,
     snapshot,
     structure,
-    wrap,
 )
 
 _LINEAR = BY_NAME["linear"]

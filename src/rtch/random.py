@@ -10,7 +10,8 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from rtch import functions
@@ -36,6 +37,43 @@ def _unlock_in_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_unlock_in_child)
+
+
+class _Notes(threading.local):
+    """The states, before they were drawn from, of the generators that this thread used; None: nobody asks."""
+
+    states: dict[Generator, dict[str, int]] | None = None
+
+
+_notes = _Notes()
+
+
+@contextmanager
+def noting() -> Iterator[dict[Generator, dict[str, int]]]:
+    """In this block, note the state that each generator had before this thread first used it."""
+    before = _notes.states
+    states: dict[Generator, dict[str, int]] = {}
+    _notes.states = states
+    try:
+        yield states
+    finally:
+        _notes.states = before
+        if before is not None:
+            for generator, state in states.items():
+                before.setdefault(generator, state)
+
+
+@contextmanager
+def replaying(states: Mapping[Generator, Mapping[str, int]]) -> Iterator[None]:
+    """Go to noted states in this block, and back after it."""
+    before = {generator: generator.state for generator in states}
+    for generator, state in states.items():
+        generator.set_state(state)
+    try:
+        yield
+    finally:
+        for generator, state in before.items():
+            generator.set_state(state)
 
 
 def _seed(where: str, value: Any) -> int:
@@ -146,6 +184,8 @@ class Generator:
             got = sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__
             raise ArgumentError(f"Generator: seed and offset make a state; got {got}", argument=state)
         seed, offset = _seed("Generator seed", state["seed"]), _seed("Generator offset", state["offset"])
+        if _notes.states is not None:
+            _notes.states.setdefault(self, self.state)
         self._seed, self._offset = seed, offset
 
     def fold_in(self, number: int) -> Generator:
@@ -186,6 +226,8 @@ class Generator:
         """Where the next n numbers start; they are nobody else's from now on."""
         with _reserving:
             offset = self._offset
+            if _notes.states is not None:
+                _notes.states.setdefault(self, {"seed": self._seed, "offset": offset})
             self._offset = (offset + n) % _U64
         return offset
 

@@ -1105,7 +1105,7 @@ class Tensor:
     @property
     def requires_grad(self) -> bool:
         """Whether gradients flow to this tensor."""
-        return self._h.node != 0
+        return bool(self._h.node)
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:

@@ -2,6 +2,7 @@
 """Reverse-mode differentiation: recording, the backward pass, derivatives of functions, and checks of gradients."""
 
 from rtch.autograd.engine import backward, grad
+from rtch.autograd.function import Function, FunctionCtx, once_differentiable
 from rtch.autograd.functional import hessian, hvp, jacobian, jvp, vhp, vjp
 from rtch.autograd.gradcheck import gradcheck, gradgradcheck
 from rtch.autograd.handles import RemovableHandle
@@ -15,6 +16,7 @@ from rtch.autograd.modes import (
 )
 from rtch.autograd.node import Node
 from rtch.autograd.observers import BatchEnded, BatchStarted, NodeRun, observe
+from rtch.autograd.recompute import checkpoint, checkpoint_sequential, is_recomputing
 from rtch.autograd.settings import settings
 from rtch.autograd.spans import Span, SpanTotal, ThreadTotal, Trace, trace
 from rtch.autograd.stats import PassStats, last_stats
@@ -22,6 +24,8 @@ from rtch.autograd.stats import PassStats, last_stats
 __all__ = [
     "BatchEnded",
     "BatchStarted",
+    "Function",
+    "FunctionCtx",
     "Node",
     "NodeRun",
     "PassStats",
@@ -31,6 +35,8 @@ __all__ = [
     "ThreadTotal",
     "Trace",
     "backward",
+    "checkpoint",
+    "checkpoint_sequential",
     "enable_grad",
     "grad",
     "gradcheck",
@@ -40,11 +46,13 @@ __all__ = [
     "inference_mode",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "is_recomputing",
     "jacobian",
     "jvp",
     "last_stats",
     "no_grad",
     "observe",
+    "once_differentiable",
     "set_grad_enabled",
     "settings",
     "trace",

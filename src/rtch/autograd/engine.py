@@ -20,7 +20,7 @@ from typing import Any
 
 from rtch._c import failure, ffi, lib
 from rtch._c.objects import node_object, set_node_object
-from rtch.autograd.graph import COMPLEX, freed, is_elementwise, op_of, shape_of_node, values
+from rtch.autograd.graph import COMPLEX, Aside, freed, is_elementwise, name_of, op_of, shape_of_node, values
 from rtch.autograd.hooks import Hooks, Late, before_node, hooks_at
 from rtch.autograd.modes import set_grad_enabled
 from rtch.autograd.observers import registered
@@ -75,28 +75,33 @@ def _gradients(run: Any, node: int, op: Op, g: Tensor, create: bool) -> list[Ten
     return [unary(_CONJ, gradient) if gradient is not None else None for gradient in made]
 
 
-def _run_in_python(run: Any, create: bool, hooks: Hooks | None = None) -> None:
+def _run_in_python(run: Any, create: bool, aside: Aside, hooks: Hooks | None = None) -> None:
     """The pass has come to a node whose gradients Python computes; hooks may change them."""
     node = lib.rt_pass_node(run)
     op = op_of(node)
-    assert op is not None
     g = wrap(lib.rt_pass_gradient(run))
-    if hooks is None:
-        lib.rt_pass_tape(run)
-    made = _gradients(run, node, op, g, create)
+    if op is not None:
+        if hooks is None:
+            lib.rt_pass_tape(run)
+        made = _gradients(run, node, op, g, create)
+    else:
+        held = node_object(node, False)
+        if held is None:
+            raise freed(node)
+        made = held.gradients(node, g, create, aside)
     if create or hooks is not None:
         for i, gradient in enumerate(made):
             edge = lib.rt_node_edge(node, i)
             if gradient is not None and edge and gradient._h.dtype != lib.rt_node_dtype(edge):
                 made[i] = _cast(gradient, BY_CODE[lib.rt_node_dtype(edge)])
     if hooks is not None:
-        made = hooks.inputs(op.name, made, g, create)
+        made = hooks.inputs(name_of(node), made, g, create)
     handles = [gradient._h if gradient is not None else _NULL for gradient in made]
     if lib.rt_pass_deliver(run, len(handles), handles) != lib.RT_OK:
-        raise failure(op.name, g)
+        raise failure(name_of(node), g)
 
 
-def _run_hooks(run: Any, create: bool, retain: bool, accumulates: bool, late: Late) -> None:
+def _run_hooks(run: Any, create: bool, aside: Aside, retain: bool, accumulates: bool, late: Late) -> None:
     """The pass has come to a node with hooks."""
     node = lib.rt_pass_node(run)
     hooks = hooks_at(node)
@@ -106,7 +111,7 @@ def _run_hooks(run: Any, create: bool, retain: bool, accumulates: bool, late: La
     before_node(run, node, hooks, wrap(lib.rt_pass_gradient(run)), create, accumulates, late)
     runs = lib.rt_pass_runs(run)
     if runs and hooks.after:
-        _run_in_python(run, create, hooks)
+        _run_in_python(run, create, aside, hooks)
     else:
         lib.rt_pass_go_on(run)
     if runs and not retain:  # it can't run again
@@ -141,6 +146,7 @@ def run(
     if not work:
         raise freed(failed[0]) if failed[0] else failure("backward", seeds[0][0])
     late = limit = None
+    aside: Aside = {}
     try:
         if settings is not None:
             lib.rt_pass_set(work, settings.workers, settings.grain, _shuffle)
@@ -152,12 +158,12 @@ def run(
                 if state == lib.RT_PASS_NODE:
                     if watch is not None:
                         watch.at_node(work)
-                    _run_in_python(work, create)
+                    _run_in_python(work, create, aside)
                 elif state == lib.RT_PASS_HOOKS:
                     if watch is not None:
                         watch.at_node(work)
                     late = late or Late()
-                    _run_hooks(work, create, retain, wanted is None, late)
+                    _run_hooks(work, create, aside, retain, wanted is None, late)
                 elif state == lib.RT_PASS_FAILED:
                     raise failure("backward", seeds[0][0])
                 elif watch is not None and state != lib.RT_PASS_PAUSE:
@@ -172,6 +178,7 @@ def run(
             lib.rt_limit_threads(limit)
         if watch is not None:
             watch.end(work)
+        aside.clear()
         lib.rt_pass_free(work)
     return found
 

@@ -3,14 +3,14 @@
 are entered, and what gradient functions get of a node.
 
 A node keeps the values that its op's gradients name. A saved input is the header that the call had, tied into the
-graph; a saved result is one outside it, so nothing holds itself; and a later write to a tensor can't reach a saved value
-(the write copies first).
+graph; a saved result is one outside it, so nothing holds itself; and a later write to a tensor can't reach a saved
+value (the write copies first).
 """
 
 from __future__ import annotations
 
 import itertools
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from rtch import tensor as _tensor
 from rtch._c import failure, ffi, lib
@@ -38,6 +38,31 @@ class Custom(NamedTuple):
     attrs: dict[str, Any] | None
 
 
+class Held:
+    """What a node holds whose gradients are computed by its own code; frames: where the call was made."""
+
+    __slots__ = ("frames",)
+    op: Op | None = None
+    frames: Any
+
+    def gradients(self, node: int, g: Tensor, create: bool, aside: Aside) -> list[Tensor | None]:
+        """Those towards the node's inputs; None where nothing flows."""
+        raise NotImplementedError
+
+
+class Elsewhere(Held):
+    """What a node holds whose values are to be had from another node, which is alive as long as this is."""
+
+    __slots__ = ()
+
+    def source(self, node: int) -> int:
+        """That node."""
+        raise NotImplementedError
+
+
+Aside: TypeAlias = dict[int, list[tuple[int, int, int, Tensor]]]
+"""Gradients that wait, within one pass, until the node where they are due runs."""
+
 # Numbers that stand for the attributes of calls, so that the C core can tell whether two calls have the same.
 _numbers: dict[tuple[Any, ...], int] = {}
 _counter = itertools.count(1)
@@ -46,7 +71,7 @@ _PLAIN = (int, bool, str, DType, type(None))
 
 
 def _describe(value: Any, key: list[Any], tensors: list[Tensor]) -> bool:
-    """Add to the key what tells an attribute from others, and to the list the tensors in it; False where that can't be."""
+    """Add to the key what tells an attribute from others, and to the list the tensors in it; False if that can't be."""
     kind = type(value)
     if kind in _PLAIN:
         key += (kind, value)  # True and 1 are equal
@@ -82,8 +107,8 @@ def _number_of(op: Op, attrs: dict[str, Any], tensors: list[Tensor]) -> int:
 
 
 def record(op: Op, h: Any, inputs: tuple[Any, ...], attrs: dict[str, Any] | None) -> Any:
-    """The header h, whose reference this takes, entered as the result of a call; or as it was, outside every graph, where
-    this thread does not record or the op has no gradient for it.
+    """The header h, whose reference this takes, entered as the result of a call; or as it was, outside every graph,
+    where this thread does not record or the op has no gradient for it.
     """
     if not op.grads or not lib.rt_grad_enabled():
         return _outside(h)
@@ -109,7 +134,7 @@ def record(op: Op, h: Any, inputs: tuple[Any, ...], attrs: dict[str, Any] | None
         number = _number_of(op, attrs, tensors)
         if tensors or n > 3:  # what is saved of attributes follows the inputs, without an edge
             saves = 0 if op.variadic else lib.rt_saves_of(op.id, n, handles)
-            handles += [x._h for x in tensors]
+            handles += [x._h if not x._h.node else _NULL for x in tensors]  # no edge leads to them
             saves |= ((1 << len(tensors)) - 1) << n
             made = lib.rt_record(op.id, h, len(handles), handles, saves, number, id(attrs), 0, _NULL)
         else:
@@ -136,28 +161,45 @@ def _record_custom(op: Op, h: Any, inputs: tuple[Any, ...], attrs: dict[str, Any
                 saves |= _SAVES_OUT
             elif name in op.inputs:
                 saves |= 1 << op.inputs.index(name)
-    custom = Custom(op, attrs)
-    made = lib.rt_record(CUSTOM, h, len(handles), handles, saves, -1, id(custom), 0, _NULL)
+    return enter(op.name, h, handles, Custom(op, attrs), saves)
+
+
+_names: list[str] = []
+_name_numbers: dict[str, int] = {}
+
+
+def enter(name: str, h: Any, handles: list[Any], held: Any, saves: int = 0) -> Any:
+    """The header h, whose reference this takes, entered as the result of a call that is of no row."""
+    number = _name_numbers.get(name)
+    if number is None:
+        _names.append(name)
+        number = _name_numbers[name] = _names.index(name)
+    made = lib.rt_record(CUSTOM, h, len(handles), handles, saves, -1, id(held), 1, [number])
     if not made:
-        raise failure(op.name, *inputs)
+        raise failure(name)
     return made
 
 
 def op_of(node: int) -> Op | None:
-    """The op of a node that has not been freed; None of a leaf."""
-    number = lib.rt_node_op(node)
+    """The row of a node's op; None of a leaf, of one that computes its gradients by itself, and of a freed one."""
+    number: int = lib.rt_node_op(node)
     if number >= 0:
         return OPS[number]
-    return None if number == LEAF else node_object(node, False).op  # type: ignore[no-any-return]
+    held = node_object(node, False) if number == CUSTOM else None
+    return held.op if held is not None else None
 
 
 def name_of(node: int) -> str:
-    """What messages call a node."""
-    number = lib.rt_node_op(node)
+    """What messages call a node, which may have been freed."""
+    number: int = lib.rt_node_op(node)
     if number >= 0:
         return OPS[number].name
-    custom = node_object(node, False)
-    return "leaf" if number == LEAF else custom.op.name if custom is not None else "a custom function"
+    if number == LEAF:
+        return "leaf"
+    name = ffi.new("int64_t[1]")
+    lib.rt_node_numbers(node, name)
+    number = name[0]
+    return _names[number]
 
 
 def shape_of_node(node: int) -> tuple[int, ...]:
@@ -171,7 +213,9 @@ def values(node: int, op: Op, create: bool) -> dict[str, Any]:
     Raises:
         FreedGraphError: an earlier backward pass freed the values.
     """
-    held = node_object(node, False)
+    source = node
+    while isinstance(held := node_object(source, False), Elsewhere):
+        source = held.source(source)
     attrs = held.attrs if isinstance(held, Custom) else held
     env: dict[str, Any] = dict(attrs) if attrs else {}
     if op.id in _SLICES:
@@ -181,18 +225,16 @@ def values(node: int, op: Op, create: bool) -> dict[str, Any]:
         env["key"] = list(numbers)
     saves, at = lib.rt_node_saves(node), 0
     for i, name in enumerate(op.inputs if not op.variadic else ()):
-        if saves >> i & 1:
-            _put_saved(env, node, name, at, create)
-            at += 1
         edge = lib.rt_node_edge(node, i) if i < lib.rt_node_n_edges(node) else 0
+        if saves >> i & 1:
+            _put_saved(env, source, name, at, edge if create else 0)
+            at += 1
         if edge:
             env[f"{name}_shape"] = shape_of_node(edge)
             env[f"{name}_dtype"] = BY_CODE[lib.rt_node_dtype(edge)]
     env["out_shape"] = shape_of_node(node)
     if saves & _SAVES_OUT:
-        _put_saved(env, node, "out", at, False)
-        if create:
-            env["out"] = wrap(lib.rt_with_node(env["out"]._h, node))
+        _put_saved(env, source, "out", at, node if create else 0)
     parts, whole = ffi.new("double[2]"), ffi.new("int64_t *")
     scalar = lib.rt_node_scalar(node, parts, whole)
     if scalar >= 0:
@@ -202,10 +244,21 @@ def values(node: int, op: Op, create: bool) -> dict[str, Any]:
     return env
 
 
-def _put_saved(env: dict[str, Any], node: int, name: str, at: int, create: bool) -> None:
-    h = lib.rt_node_saved(node, at)
+def _put_saved(env: dict[str, Any], source: int, name: str, at: int, node: int) -> None:
+    """A saved value, tied to a node where that is not 0."""
+    h = lib.rt_node_saved(source, at)
     if h:
-        env[name] = wrap(h)
+        env[name] = tied(wrap(h), node)
+
+
+def tied(x: Tensor, node: int) -> Tensor:
+    """x as the value that a node made, or as it is where that is 0."""
+    if node in (0, x._h.node):
+        return x
+    h = lib.rt_with_node(x._h, node)
+    if not h:
+        raise failure("backward", x)
+    return wrap(h)
 
 
 def _number(kind: int, parts: Any, whole: int) -> Any:

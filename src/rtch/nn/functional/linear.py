@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from rtch._c import lib
 from rtch.errors import BroadcastError, DimensionError
-from rtch.nn.functional.arguments import need_dtype
 from rtch.manipulation import affine
+from rtch.nn.functional.arguments import need_dtype
 from rtch.tensor import Tensor, need_tensors
 
 

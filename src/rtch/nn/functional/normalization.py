@@ -11,7 +11,7 @@ import math
 import operator
 from collections.abc import Sequence
 
-from rtch.autograd import no_grad
+from rtch.autograd import is_recomputing, no_grad
 from rtch.dtype_functions import finfo
 from rtch.errors import ArgumentError, BroadcastError, DimensionError
 from rtch.functions import sqrt
@@ -264,8 +264,8 @@ def _with_running(
 
 @no_grad()
 def _move(running: Tensor | None, towards: Tensor, momentum: float) -> None:
-    """Write running (1 - momentum) + towards momentum."""
-    if running is not None:
+    """Write running (1 - momentum) + towards momentum, once per call of a checkpointed function."""
+    if running is not None and not is_recomputing():
         running[...] = running * (1 - momentum) + towards * momentum
 
 

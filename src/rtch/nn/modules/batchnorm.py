@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rtch.autograd import is_recomputing
 from rtch.creation import full, ones, zeros
 from rtch.device import check_device
 from rtch.dtypes import int64
@@ -105,7 +106,7 @@ class _BatchNorm(_Norm):
         """Normalise with the batch's statistics in training, or where none are tracked; else with the running ones."""
         self._check_ndim(input, *self._ndims)
         tracks = self.training and self.track_running_stats
-        if tracks and self.num_batches_tracked is not None:
+        if tracks and self.num_batches_tracked is not None and not is_recomputing():
             self.num_batches_tracked = self.num_batches_tracked + 1
         momentum = 0.0 if self.momentum is None else self.momentum
         if tracks and self.momentum is None and self.num_batches_tracked is not None:
