@@ -264,7 +264,7 @@ def test_the_table_is_drawn_from() -> None:
     assert {"negative", "relu", "square", "sqrt", "tanh", "add", "subtract", "multiply", "divide"} <= drawn
     kinds = (Kind.TERNARY, Kind.REDUCE, Kind.STRUCTURE)
     elsewhere = {"clip", "prod", "var", "std", "gather_nd", "scatter_nd", "scatter_nd_add", "imag", "real"}
-    elsewhere.add("setitem_add")
+    elsewhere |= {"linear", "setitem_add"}
     elsewhere |= {name for name in BY_NAME if name in ("from_strides", "diagonal", "sliding_window_view")}
     families = {f"rtch.ops.{family}" for family in ("elementwise", "reductions", "structure")}
     rows = {
