@@ -30,7 +30,7 @@ void py_hold_objects(void);
 uintptr_t py_get_object(void);
 uintptr_t py_set_object(void);
 uintptr_t py_share_hooked(void);
-extern "Python" void rt_py_recorded(uintptr_t node);
+extern "Python" void py_recorded(uintptr_t node);
 """
 
 
