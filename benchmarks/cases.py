@@ -259,6 +259,86 @@ def _mlp_step() -> Work:
     return _step(ours, peer, 32, 64, "Adam", 1e-3)
 
 
+def _chain(n: int) -> Work:
+    """Forward and backward of n multiplications of 8 floats, one after the other."""
+
+    def make(library: Any) -> Callable[[], None]:
+        x = library.ones(8).requires_grad_()
+
+        def work() -> None:
+            y = x
+            for _ in range(n):
+                y = y * x
+            y.sum().backward()
+            x.grad = None
+
+        return work
+
+    return {"rtch": make(rtch)} | ({"torch": make(torch)} if torch is not None else {})
+
+
+@case("chain of 10 multiplications, 8 floats, forward and backward")
+def _short_chain() -> Work:
+    return _chain(10)
+
+
+@case("chain of 1,000 multiplications, 8 floats, forward and backward")
+def _long_chain() -> Work:
+    return _chain(1000)
+
+
+@case("64 branches of tanh 64 x 64, summed, forward and backward")
+def _branches() -> Work:
+    (a,) = _arrays((64, 64))
+
+    def make(library: Any) -> Callable[[], None]:
+        x = library.asarray(a).requires_grad_()
+
+        def work() -> None:
+            total = (x * 0.0).tanh()
+            for i in range(1, 64):
+                total = total + (x * (i / 64)).tanh()
+            total.sum().backward()
+            x.grad = None
+
+        return work
+
+    return {"rtch": make(rtch)} | ({"torch": make(torch)} if torch is not None else {})
+
+
+def _classifier(sizes: tuple[int, int, int], n: int) -> Work:
+    """A training step of a perceptron with one hidden layer, cross entropy and Adam."""
+    x, _ = _arrays((n, sizes[0]), (1,))
+    labels = [i % sizes[2] for i in range(n)]
+
+    def make(library: Any, layers: Any, optimizers: Any) -> Callable[[], None]:
+        model = layers.Sequential(layers.Linear(sizes[0], sizes[1]), layers.ReLU(), layers.Linear(sizes[1], sizes[2]))
+        optimizer = optimizers.Adam(model.parameters(), lr=1e-3)
+        inputs, targets = library.asarray(x), library.asarray(labels, dtype=library.int64)
+
+        def step() -> None:
+            loss = layers.functional.cross_entropy(model(inputs), targets)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+        return step
+
+    return {"rtch": make(rtch, nn, optim)} | (
+        {"torch": make(torch, torch.nn, torch.optim)} if torch is not None else {}
+    )
+
+
+@case("training step, MLP 64-64-10 batch 32, Adam")
+def _small_classifier() -> Work:
+    return _classifier((64, 64, 10), 32)
+
+
+@case("training step, MLP 784-256-10 batch 128, Adam")
+def _digit_classifier() -> Work:
+    return _classifier((784, 256, 10), 128)
+
+
 @case("Adam step, 200,000 parameters in 6 tensors")
 def _adam_step() -> Work:
     shapes = [(64, 256), (256,), (256, 512), (512,), (512, 100), (100,)]

@@ -62,8 +62,31 @@ static void release_object(void *object) {
     PyGILState_Release(state);
 }
 
+/* The node of these hooks ends. Who looks at `node` next, with the lock held, finds that there is none. */
+static void release_hooks(void *hooks) {
+    if (!Py_IsInitialized()) return;
+    const PyGILState_STATE state = PyGILState_Ensure();
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *none = PyLong_FromLong(0);
+    if (!none || PyObject_SetAttrString(hooks, "node", none) < 0) PyErr_WriteUnraisable(hooks);
+    PyErr_Restore(type, value, traceback);
+    Py_DecRef(none);
+    Py_DecRef(hooks);
+    PyGILState_Release(state);
+}
+
 static void py_hold_objects(void) {
     rt_set_objects(retain_object, release_object);
+    rt_set_release_hooks(release_hooks);
+}
+
+/* A share of the node that hooks belong to; 0 where it has ended, or is about to. */
+static uintptr_t share_hooked(PyObject *hooks) {
+    PyObject *number = PyObject_GetAttrString(hooks, "node");
+    const uintptr_t node = number ? PyLong_AsSize_t(number) : 0;
+    Py_DecRef(number);
+    return node && !PyErr_Occurred() ? rt_node_share_of_living(node) : 0;
 }
 
 /* A node's object in one of its two places; None where there is none. */
@@ -89,4 +112,8 @@ static uintptr_t py_get_object(void) {
 
 static uintptr_t py_set_object(void) {
     return (uintptr_t)set_object;
+}
+
+static uintptr_t py_share_hooked(void) {
+    return (uintptr_t)share_hooked;
 }

@@ -18,7 +18,7 @@ ORDER = [
     *["creation", "functions", "manipulation", "ranges", "gradients", "views", "indexing", "gathering", "searching"],
     *["shapes", "parts", "grids", "contractions", "einstein", "composed", "foreign", "fft", "linalg"],
     *["convolutions", "pooling", "embeddings", "rowwise", "autograd", "fx"],
-    *["random", "nn", "optim", "data", "checkpoint", "train", "service", "sklearn", "cli"],
+    *["random", "tuning", "nn", "optim", "data", "checkpoint", "train", "service", "sklearn", "cli"],
 ]
 
 # Imports against the order that run only inside a function, each for a reason.

@@ -13,6 +13,7 @@ static _Thread_local int not_recording; /* how this thread records: RT_GRAD_, wh
 
 void (*rt_retain_object)(void *object);
 void (*rt_release_object)(void *object);
+static void (*release_hooks)(void *hooks);
 static void (*on_record)(uintptr_t node);
 
 #define X(NAME, x, y, z) {x, y, z},
@@ -30,6 +31,10 @@ void rt_set_grad_enabled(int enabled) {
 void rt_set_objects(void (*retain)(void *object), void (*release)(void *object)) {
     rt_retain_object = retain;
     rt_release_object = release;
+}
+
+void rt_set_release_hooks(void (*release)(void *hooks)) {
+    release_hooks = release;
 }
 
 void rt_set_on_record(void (*call)(uintptr_t node)) {
@@ -70,7 +75,7 @@ void rt_node_unref(rt_node *n) {
         for (int i = 0; i < n->n_edges; i++)
             if (rt_n_edges(n)[i]) rt_node_unref(rt_n_edges(n)[i]);
         if (n->payload) rt_release_object(n->payload);
-        if (n->hooks) rt_release_object(n->hooks);
+        if (n->hooks) (release_hooks ? release_hooks : rt_release_object)(n->hooks);
         free(n);
         __atomic_sub_fetch(&n_live, 1, __ATOMIC_RELAXED);
     }
@@ -248,6 +253,10 @@ rt_tensor *rt_record(int op, rt_tensor *out, int n, rt_tensor *const *in, uint64
     return out;
 }
 
+uint64_t rt_saves_of(int op, int n, rt_tensor *const *in) {
+    return saves_of(op, n, (const rt_tensor *const *)in);
+}
+
 rt_tensor *rt_record_few(int op, rt_tensor *out, rt_tensor *x, rt_tensor *y, rt_tensor *z, int n, int64_t attributes,
                          uintptr_t payload) {
     rt_tensor *const in[3] = {x, y, z};
@@ -361,6 +370,15 @@ void **rt_node_object(uintptr_t node, int hooks) {
 
 uintptr_t rt_node_share(uintptr_t node) {
     return (uintptr_t)rt_node_retain((rt_node *)node);
+}
+
+uintptr_t rt_node_share_of_living(uintptr_t node) {
+    rt_node *n = (rt_node *)node;
+    int32_t n_refs = __atomic_load_n(&n->n_refs, __ATOMIC_RELAXED);
+    while (n_refs > 0)
+        if (__atomic_compare_exchange_n(&n->n_refs, &n_refs, n_refs + 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+            return node;
+    return 0;
 }
 
 void rt_node_release(uintptr_t node) {

@@ -19,14 +19,16 @@
 
 #define NONE (-1)
 #define PAUSE_NS 50000000 /* between two looks at signals */
-#define FEWEST_WORK 32768 /* a batch with less, in elements and multiply-adds, stays on the calling thread */
+#define WAITING 8         /* nodes that wait for others to run beside them, at most, for each thread */
+#define ENOUGH 8          /* gradients that wait for one vertex before some of them are added up ahead of the others */
 #define MATMUL_WORK 8     /* multiply-adds that take as long as an element */
 
 typedef struct {
     rt_node *node;
-    int32_t n_waiting; /* edges that have not delivered */
-    int32_t first;     /* the arrivals, as a list; NONE */
-    uint8_t takes_part, wanted, runs;
+    int32_t n_waiting;            /* edges that have not delivered */
+    int32_t first, last;          /* of the arrivals, a list; NONE */
+    int32_t n_arrivals, n_enough; /* how many there are, and how many it takes to look whether some can be added up */
+    uint8_t takes_part, wanted, runs, finished;
     int64_t bytes; /* of the arrivals */
     rt_tensor *found;
 } vertex;
@@ -48,7 +50,7 @@ typedef struct {
     const rt_template *template;
     rt_tensor *g, **out;
     int64_t start, duration;
-    int thread, n_added, n_in_place;
+    int thread, n_added, n_in_place, hooks_ran;
 } running;
 
 typedef struct {
@@ -63,6 +65,7 @@ struct rt_pass {
     arrival *arrivals;
     int32_t n_arrivals, arrivals_room, free_arrival;
     int32_t *ready, n_ready; /* of the next batch */
+    int32_t *found, n_found; /* wanted vertices that a gradient has reached, in the order of their end */
     running *batch;
     rt_tensor **out; /* of all vertices of the batch */
     int64_t out_room, grain;
@@ -71,13 +74,17 @@ struct rt_pass {
     int32_t n_batch, at_batch, batch_room;
     rt_node **roots;
     int n_roots;
-    int32_t in_python; /* the place in the batch that waits for Python; NONE */
-    int64_t live, stats[RT_N_PASS_STATS];
+    int32_t in_python;      /* the place in the batch that waits for Python; NONE */
+    int32_t *late, at_late; /* what takes part, the latest first, and the first of it that is not finished; NULL: not
+                               made yet */
+    int64_t live, started, stats[RT_N_PASS_STATS];
     span *spans;
     int64_t n_spans, spans_room;
 };
 
 enum { NODES, EDGES, BATCHES, WIDEST, ADDED, IN_PLACE, PEAK, IN_PYTHON };
+
+static _Thread_local int64_t last_stats[RT_N_PASS_STATS + 1]; /* of the last pass of this thread, then nanoseconds */
 
 /* Vertices ----------------------------------------------------------------------------------------------------------- */
 
@@ -119,7 +126,7 @@ static int32_t vertex_of(rt_pass *p, rt_node *n, int *is_new) {
         memset(table, 0xff, sizeof(int32_t) * (size_t)p->n_table);
         for (int32_t i = 0; i < p->n_vertices; i++) enter(p, i);
     }
-    p->vertices[p->n_vertices] = (vertex){.node = n, .first = NONE};
+    p->vertices[p->n_vertices] = (vertex){.node = n, .first = NONE, .last = NONE, .n_enough = ENOUGH};
     enter(p, p->n_vertices);
     return p->n_vertices++;
 }
@@ -212,37 +219,6 @@ static rt_tensor *cast_to(rt_tensor *g, int dtype) {
     return made;
 }
 
-/* Notes that g, which it takes over, reached a vertex. */
-static int arrive(rt_pass *p, int32_t at, int64_t order, int32_t input, const rt_node *slice, rt_tensor *g) {
-    if (p->free_arrival == NONE && p->n_arrivals == p->arrivals_room) {
-        const int64_t room = p->arrivals_room ? 2 * (int64_t)p->arrivals_room : 64;
-        arrival *a = grown(p->arrivals, room, sizeof(arrival));
-        if (!a) {
-            rt_release(g);
-            return RT_ERR_ALLOC;
-        }
-        p->arrivals = a;
-        p->arrivals_room = (int32_t)room;
-    }
-    vertex *v = &p->vertices[at];
-    if (!(g = cast_to(g, v->node->dtype))) return rt_last_status();
-    int32_t i = p->free_arrival;
-    if (i != NONE) p->free_arrival = p->arrivals[i].next;
-    else i = p->n_arrivals++;
-    int32_t *place = &v->first; /* kept in order */
-    while (*place != NONE) {
-        const arrival *other = &p->arrivals[*place];
-        if (other->order > order || (other->order == order && other->input > input)) break;
-        place = &p->arrivals[*place].next;
-    }
-    p->arrivals[i] = (arrival){order, input, *place, slice, g};
-    *place = i;
-    v->bytes += bytes_of(g);
-    p->live += bytes_of(g);
-    if (p->live > p->stats[PEAK]) p->stats[PEAK] = p->live;
-    return RT_OK;
-}
-
 /* Whether nobody else sees a gradient, so that the sum may be written over it. */
 static int is_ours(rt_tensor *g) {
     return g->contiguous && rt_aliases(g) == 0 && !g->storage->let_go;
@@ -269,8 +245,7 @@ static rt_tensor *add_slice(rt_tensor *total, const rt_node *slice, rt_tensor *p
     rt_tensor *own = is_ours(total) ? rt_retain(total) : rt_copy(total);
     *in_place += own && own == total;
     if (own == total) __atomic_sub_fetch(&total->n_refs, 1, __ATOMIC_RELAXED); /* alone, so that it may be written */
-    const int status =
-        own ? rt_assign(own, (int)(numbers[0] / 4), numbers + 1, part, !is_zeros) : rt_last_status();
+    const int status = own ? rt_assign(own, (int)(numbers[0] / 4), numbers + 1, part, !is_zeros) : rt_last_status();
     if (own == total) __atomic_add_fetch(&total->n_refs, 1, __ATOMIC_RELAXED);
     rt_tensor *const in[2] = {total, part};
     if (status == RT_OK && (total->node || part->node))
@@ -285,45 +260,119 @@ static rt_tensor *add_slice(rt_tensor *total, const rt_node *slice, rt_tensor *p
     return own;
 }
 
-/* The sum of what reached a vertex, in order; NULL where nothing did (*status RT_OK) or it failed. */
-static rt_tensor *total_of(const rt_pass *p, int32_t at, running *r) {
-    const vertex *v = &p->vertices[at];
+static void drop_arrival(rt_pass *p, vertex *v) {
+    const int32_t i = v->first;
+    arrival *a = &p->arrivals[i];
+    if (a->g) rt_release(a->g);
+    v->first = a->next;
+    if (v->first == NONE) v->last = NONE;
+    v->n_arrivals--;
+    a->next = p->free_arrival;
+    p->free_arrival = i;
+}
+
+/* The sum, in order, of what reached a vertex before `order`; NULL where nothing did or it failed, which *status tells. */
+static rt_tensor *total_of(const rt_pass *p, const vertex *v, int64_t order, int *n_added, int *n_in_place,
+                           int *status) {
     rt_tensor *total = NULL;
-    r->status = RT_OK;
-    for (int32_t i = v->first; i != NONE && r->status == RT_OK; i = p->arrivals[i].next) {
+    for (int32_t i = v->first; i != NONE && *status == RT_OK && p->arrivals[i].order < order; i = p->arrivals[i].next) {
         arrival *a = &p->arrivals[i];
         rt_tensor *g = a->g;
         a->g = NULL;
+        *n_added += i != v->first;
         if (a->slice) {
             if (!total) total = rt_empty(v->node->dtype, v->node->ndim, rt_n_shape(v->node));
-            if (!total) rt_release(g);
-            else {
-                r->n_added += i != v->first;
-                total = add_slice(total, a->slice, g, i == v->first, &r->n_in_place);
-            }
-        } else if (!total) {
-            total = g;
+            if (total) total = add_slice(total, a->slice, g, i == v->first, n_in_place);
+            else rt_release(g);
         } else {
-            r->n_added++;
-            total = add(total, g, &r->n_in_place);
+            total = total ? add(total, g, n_in_place) : g;
         }
-        if (!total) r->status = rt_last_status();
+        if (!total) *status = rt_last_status();
     }
     return total;
 }
 
-static void drop_arrivals(rt_pass *p, vertex *v) {
-    while (v->first != NONE) {
-        arrival *a = &p->arrivals[v->first];
-        if (a->g) {
-            rt_release(a->g);
-            a->g = NULL;
+static int latest_first(const void *a, const void *b) {
+    return by_seq(b, a);
+}
+
+/* The seq of the latest vertex that has not finished: whoever is later than that has delivered. */
+static int64_t frontier(rt_pass *p) {
+    if (!p->late) {
+        const vertex **sorted = malloc(sizeof(vertex *) * (size_t)p->n_vertices);
+        p->late = malloc(sizeof(int32_t) * (size_t)p->n_vertices);
+        if (!sorted || !p->late) {
+            free(sorted);
+            return INT64_MAX;
         }
-        const int32_t next = a->next;
-        a->next = p->free_arrival;
-        p->free_arrival = v->first;
-        v->first = next;
+        for (int32_t i = 0; i < p->n_vertices; i++) sorted[i] = &p->vertices[i];
+        qsort(sorted, (size_t)p->n_vertices, sizeof(*sorted), latest_first);
+        for (int32_t i = 0; i < p->n_vertices; i++) p->late[i] = (int32_t)(sorted[i] - p->vertices);
+        free(sorted);
     }
+    for (; p->at_late < p->n_vertices; p->at_late++) {
+        const vertex *v = &p->vertices[p->late[p->at_late]];
+        if (v->takes_part && v->runs && !v->finished) return v->node->seq;
+    }
+    return INT64_MIN;
+}
+
+/* A vertex that many paths lead to need not keep all their gradients until the last has arrived: those before which none
+ * can come any more are added up. */
+static int add_up(rt_pass *p, vertex *v) {
+    const int64_t seq = frontier(p);
+    const int64_t order = seq == INT64_MIN ? INT64_MAX : seq == INT64_MAX ? INT64_MIN : -seq;
+    int n_before = 0, n_added = 0, n_in_place = 0, status = RT_OK;
+    for (int32_t i = v->first; i != NONE && p->arrivals[i].order < order; i = p->arrivals[i].next) n_before++;
+    v->n_enough = v->n_arrivals + ENOUGH;
+    if (n_before < 2) return RT_OK;
+    rt_tensor *total = total_of(p, v, order, &n_added, &n_in_place, &status);
+    if (!total) return status;
+    p->stats[ADDED] += n_added;
+    p->stats[IN_PLACE] += n_in_place;
+    while (n_before-- > 1) drop_arrival(p, v);
+    arrival *a = &p->arrivals[v->first];
+    a->slice = NULL;
+    a->g = total;
+    int64_t bytes = 0;
+    for (int32_t i = v->first; i != NONE; i = p->arrivals[i].next) bytes += bytes_of(p->arrivals[i].g);
+    p->live += bytes - v->bytes;
+    v->bytes = bytes;
+    v->n_enough = v->n_arrivals + ENOUGH;
+    return RT_OK;
+}
+
+static int is_before(const arrival *a, int64_t order, int32_t input) {
+    return a->order < order || (a->order == order && a->input <= input);
+}
+
+/* Notes that g, which it takes over, reached a vertex. */
+static int arrive(rt_pass *p, int32_t at, int64_t order, int32_t input, const rt_node *slice, rt_tensor *g) {
+    if (p->free_arrival == NONE && p->n_arrivals == p->arrivals_room) {
+        const int64_t room = p->arrivals_room ? 2 * (int64_t)p->arrivals_room : 64;
+        arrival *a = grown(p->arrivals, room, sizeof(arrival));
+        if (!a) {
+            rt_release(g);
+            return RT_ERR_ALLOC;
+        }
+        p->arrivals = a;
+        p->arrivals_room = (int32_t)room;
+    }
+    vertex *v = &p->vertices[at];
+    if (!(g = cast_to(g, v->node->dtype))) return rt_last_status();
+    int32_t i = p->free_arrival;
+    if (i != NONE) p->free_arrival = p->arrivals[i].next;
+    else i = p->n_arrivals++;
+    int32_t *place = &v->first; /* kept in order; most come in it */
+    if (v->last != NONE && is_before(&p->arrivals[v->last], order, input)) place = &p->arrivals[v->last].next;
+    while (*place != NONE && is_before(&p->arrivals[*place], order, input)) place = &p->arrivals[*place].next;
+    p->arrivals[i] = (arrival){order, input, *place, slice, g};
+    if (*place == NONE) v->last = i;
+    *place = i;
+    v->bytes += bytes_of(g);
+    p->live += bytes_of(g);
+    if (p->live > p->stats[PEAK]) p->stats[PEAK] = p->live;
+    return ++v->n_arrivals < v->n_enough ? RT_OK : add_up(p, v);
 }
 
 /* Running ------------------------------------------------------------------------------------------------------------ */
@@ -343,7 +392,7 @@ static void run_one(rt_pass *p, running *r) {
     const int traced = p->flags & RT_PASS_TRACE;
     if (traced) r->start = rt_now_ns();
     r->thread = rt_worker_number();
-    r->g = total_of(p, r->at, r);
+    r->g = total_of(p, &p->vertices[r->at], INT64_MAX, &r->n_added, &r->n_in_place, &r->status);
     if (r->status == RT_OK && r->g && r->kind == TEMPLATE)
         r->status = rt_run_template(r->template, p->vertices[r->at].node, r->g, r->out);
     if (traced) r->duration = rt_now_ns() - r->start;
@@ -357,19 +406,13 @@ static void run_range(void *ctx, int64_t begin, int64_t end) {
     rt_set_grad_enabled(recording);
 }
 
-static int64_t work_of(const rt_node *n) {
-    int64_t work = 1, most = 1;
-    for (int d = 0; d < n->ndim; d++) work *= rt_n_shape(n)[d];
-    if (n->op != RT_OP_MATMUL) return work * (n->op >= 0 && rt_is_costly(n->op) ? 8 : 1);
-    for (int i = 0; i < n->n_edges; i++) /* k, or a size of the result, which is near enough */
-        for (int d = 0; rt_n_edges(n)[i] && d < rt_n_edges(n)[i]->ndim; d++)
-            if (rt_n_shape(rt_n_edges(n)[i])[d] > most) most = rt_n_shape(rt_n_edges(n)[i])[d];
-    return work * most / MATMUL_WORK;
+static int has_hooks(const rt_node *n) {
+    return __atomic_load_n(&n->hooks, __ATOMIC_ACQUIRE) != NULL;
 }
 
 static int kind_of(const rt_pass *p, const vertex *v, running *r) {
     rt_node *const n = v->node;
-    if (__atomic_load_n(&n->hooks, __ATOMIC_ACQUIRE)) return PYTHON;
+    if (!r->hooks_ran && has_hooks(n)) return PYTHON;
     if (!v->runs) return END;
     if (n->op == RT_OP_GETITEM) return CUT;
     if (p->flags & (RT_PASS_CREATE | RT_PASS_PYTHON)) return PYTHON;
@@ -395,10 +438,35 @@ static int32_t shuffle(rt_pass *p) {
     return n;
 }
 
+static int64_t work_of(const rt_node *n) {
+    int64_t work = 1, most = 1;
+    for (int d = 0; d < n->ndim; d++) work *= rt_n_shape(n)[d];
+    if (n->op != RT_OP_MATMUL && n->op != RT_OP_LINEAR) return work * (n->op >= 0 && rt_is_costly(n->op) ? 8 : 1);
+    for (int i = 0; i < n->n_edges; i++) /* k, or a size of the result, which is near enough */
+        for (int d = 0; rt_n_edges(n)[i] && d < rt_n_edges(n)[i]->ndim; d++)
+            if (rt_n_shape(rt_n_edges(n)[i])[d] > most) most = rt_n_shape(rt_n_edges(n)[i])[d];
+    return work / MATMUL_WORK * most;
+}
+
+/* Nodes with little to do go first, so that those with more come together and can run side by side: of a sum of many
+ * products the additions, each of which makes one product ready. Brings them to the front; how many. */
+static int32_t little_first(rt_pass *p) {
+    const int n_threads = p->n_limit > 0 ? p->n_limit : rt_get_num_threads();
+    if (p->n_ready < 2 || n_threads < 2 || p->flags & (RT_PASS_SERIAL | RT_PASS_CREATE)) return p->n_ready;
+    int32_t n = 0;
+    for (int32_t i = 0; i < p->n_ready; i++) {
+        const int32_t at = p->ready[i];
+        if (p->vertices[at].runs && work_of(p->vertices[at].node) >= p->grain) continue;
+        p->ready[i] = p->ready[n];
+        p->ready[n++] = at;
+    }
+    return n == 0 || p->n_ready - n >= WAITING * n_threads ? p->n_ready : n;
+}
+
 /* What is ready becomes the batch. Returns a status. */
 static int form_batch(rt_pass *p) {
     int64_t n_out = 0;
-    const int32_t n = p->shuffle ? shuffle(p) : p->n_ready;
+    const int32_t n = p->shuffle ? shuffle(p) : little_first(p);
     for (int32_t i = 0; i < n; i++) n_out += p->vertices[p->ready[i]].node->n_edges;
     if (n > p->batch_room) {
         running *batch = grown(p->batch, 2 * (int64_t)n, sizeof(running));
@@ -467,8 +535,12 @@ static int finish(rt_pass *p, running *r, rt_tensor **gradients) {
     p->stats[ADDED] += r->n_added;
     p->stats[IN_PLACE] += r->n_in_place;
     p->live -= v->bytes;
-    drop_arrivals(p, v);
-    if (v->wanted && r->g) v->found = rt_retain(r->g);
+    while (v->first != NONE) drop_arrival(p, v);
+    v->finished = 1;
+    if (v->wanted && r->g) {
+        if (!v->found) v->found = rt_retain(r->g);
+        p->found[p->n_found++] = r->at;
+    }
     for (int i = 0; i < n->n_edges && v->runs; i++) {
         rt_tensor *g = gradients ? gradients[i] : NULL;
         const int32_t at = rt_n_edges(n)[i] ? find(p, rt_n_edges(n)[i]) : NONE;
@@ -492,6 +564,20 @@ static int fail(rt_pass *p, int status) {
     p->status = status;
     rt_set_status(status);
     return RT_PASS_FAILED;
+}
+
+/* Whether Python has a turn at what stands next in the batch: RT_PASS_NODE, RT_PASS_HOOKS, or RT_PASS_DONE where not. */
+static int turn_of(rt_pass *p, running *r) {
+    if (r->kind != PYTHON || !r->g) return RT_PASS_DONE;
+    const vertex *v = &p->vertices[r->at];
+    const int hooked = !r->hooks_ran && has_hooks(v->node);
+    if (!hooked && !v->runs) return RT_PASS_DONE; /* another hook has taken them away */
+    if (!r->hooks_ran) {
+        p->stats[IN_PYTHON]++;
+        if (p->flags & RT_PASS_TRACE) r->start = rt_now_ns();
+    }
+    p->in_python = p->at_batch;
+    return hooked ? RT_PASS_HOOKS : RT_PASS_NODE;
 }
 
 int rt_pass_run(rt_pass *p) {
@@ -521,11 +607,9 @@ int rt_pass_run(rt_pass *p) {
         if (!p->has_run) run_batch(p);
         running *r = &p->batch[p->at_batch];
         if ((status = r->status) != RT_OK) break;
-        if (r->kind == PYTHON && r->g) {
-            p->stats[IN_PYTHON]++;
-            p->in_python = p->at_batch;
-            if (p->flags & RT_PASS_TRACE) r->start = rt_now_ns();
-            now = RT_PASS_NODE;
+        const int turn = turn_of(p, r);
+        if (turn != RT_PASS_DONE) {
+            now = turn;
             break;
         }
         p->at_batch++;
@@ -557,17 +641,29 @@ int rt_pass_runs(const rt_pass *p) {
     return p->vertices[p->batch[p->in_python].at].runs;
 }
 
-void rt_pass_replace(rt_pass *p, rt_tensor *g) {
+void rt_pass_replace(rt_pass *p, rt_tensor *g, int found) {
     running *r = &p->batch[p->in_python];
+    vertex *v = &p->vertices[r->at];
+    if (v->wanted && !found && !v->found) v->found = rt_retain(r->g);
     rt_release(r->g);
     r->g = rt_retain(g);
+}
+
+void rt_pass_go_on(rt_pass *p) {
+    running *r = &p->batch[p->in_python];
+    const vertex *v = &p->vertices[r->at];
+    p->in_python = NONE;
+    r->hooks_ran = 1;
+    r->kind = kind_of(p, v, r);
+    if (r->kind == TEMPLATE) r->status = rt_run_template(r->template, v->node, r->g, r->out);
+    if (p->flags & RT_PASS_TRACE) r->duration = rt_now_ns() - r->start;
 }
 
 void rt_pass_tape(rt_pass *p) {
     const running *r = &p->batch[p->in_python];
     const rt_node *n = p->vertices[r->at].node;
     rt_key key;
-    if (p->flags & (RT_PASS_CREATE | RT_PASS_PYTHON) || n->hooks || !rt_may_derive(n->op)) return;
+    if (p->flags & (RT_PASS_CREATE | RT_PASS_PYTHON) || !rt_may_derive(n->op)) return;
     if (rt_make_key(&key, n, wanted_edges(p, n))) rt_tape_open(&key, n, r->g);
 }
 
@@ -591,7 +687,8 @@ rt_pass *rt_pass_new(int n_roots, const uintptr_t *roots, rt_tensor *const *seed
     const rt_node *freed = NULL;
     if (!p) RT_FAIL(RT_ERR_ALLOC);
     p->flags = flags;
-    p->grain = FEWEST_WORK;
+    p->started = rt_now_ns();
+    p->grain = rt_get_grain(RT_WORK_BATCH);
     p->free_arrival = p->in_python = NONE;
     p->room = 16;
     p->n_table = 64;
@@ -604,11 +701,11 @@ rt_pass *rt_pass_new(int n_roots, const uintptr_t *roots, rt_tensor *const *seed
         for (; p->n_roots < n_roots; p->n_roots++) p->roots[p->n_roots] = rt_node_retain((rt_node *)roots[p->n_roots]);
         status = discover(p, n_wanted, wanted, &freed);
     }
-    if (status == RT_OK && !(p->ready = malloc(sizeof(int32_t) * ((size_t)p->n_vertices + 1)))) status = RT_ERR_ALLOC;
+    if (status == RT_OK && !(p->ready = malloc(2 * sizeof(int32_t) * (size_t)p->n_vertices))) status = RT_ERR_ALLOC;
+    if (status == RT_OK) p->found = p->ready + p->n_vertices;
     for (int i = 0; i < n_roots && status == RT_OK; i++) {
         const int32_t at = find(p, p->roots[i]);
-        if (p->vertices[at].takes_part)
-            status = arrive(p, at, INT64_MIN, i, NULL, rt_retain(seeds[i]));
+        if (p->vertices[at].takes_part) status = arrive(p, at, INT64_MIN, i, NULL, rt_retain(seeds[i]));
     }
     for (int32_t i = 0; i < p->n_vertices && status == RT_OK; i++)
         if (p->vertices[i].takes_part && p->vertices[i].n_waiting == 0) p->ready[p->n_ready++] = i;
@@ -625,12 +722,12 @@ void rt_pass_set(rt_pass *p, int n_threads, int64_t grain, uint64_t shuffle) {
 }
 
 int rt_pass_n_found(const rt_pass *p) {
-    return p->n_vertices;
+    return p->n_found;
 }
 
 uintptr_t rt_pass_found(const rt_pass *p, int i, rt_tensor **gradient) {
-    const vertex *v = &p->vertices[i];
-    *gradient = v->found ? rt_retain(v->found) : NULL;
+    const vertex *v = &p->vertices[p->found[i]];
+    *gradient = rt_retain(v->found);
     return (uintptr_t)v->node;
 }
 
@@ -643,6 +740,17 @@ void rt_pass_stats(const rt_pass *p, int64_t *out) {
     memcpy(out, p->stats, sizeof(p->stats));
 }
 
+int rt_last_pass_stats(int64_t *out) {
+    memcpy(out, last_stats, sizeof(last_stats));
+    return last_stats[RT_N_PASS_STATS] != 0;
+}
+
+int64_t rt_pass_batch(const rt_pass *p, int64_t *n_nodes) {
+    *n_nodes = 0;
+    for (int32_t i = 0; i < p->n_batch; i++) *n_nodes += p->vertices[p->batch[i].at].node->op != RT_NODE_LEAF;
+    return p->stats[BATCHES] - 1;
+}
+
 int64_t rt_pass_n_spans(const rt_pass *p) {
     return p->n_spans;
 }
@@ -652,8 +760,7 @@ int64_t rt_pass_spans(const rt_pass *p, int64_t first, int64_t *out) {
     for (int64_t i = first; i < p->n_spans; i++) {
         const span *s = &p->spans[i];
         if (out) {
-            const int64_t facts[7] = {s->op,    s->start,     s->duration,  s->thread,
-                                      s->batch, s->node->seq, s->node->ndim};
+            const int64_t facts[7] = {s->op, s->start, s->duration, s->thread, s->batch, s->node->seq, s->node->ndim};
             memcpy(out + n, facts, sizeof(facts));
             memcpy(out + n + 7, rt_n_shape(s->node), sizeof(int64_t) * s->node->ndim);
         }
@@ -664,6 +771,8 @@ int64_t rt_pass_spans(const rt_pass *p, int64_t first, int64_t *out) {
 
 void rt_pass_free(rt_pass *p) {
     rt_tape_close(0, NULL);
+    memcpy(last_stats, p->stats, sizeof(p->stats));
+    last_stats[RT_N_PASS_STATS] = rt_now_ns() - p->started + 1;
     for (int32_t i = p->at_batch; i < p->n_batch; i++) {
         running *r = &p->batch[i];
         if (r->g) rt_release(r->g);
@@ -671,7 +780,7 @@ void rt_pass_free(rt_pass *p) {
             if (r->out[k]) rt_release(r->out[k]);
     }
     for (int32_t i = 0; i < p->n_vertices; i++) {
-        drop_arrivals(p, &p->vertices[i]);
+        while (p->vertices[i].first != NONE) drop_arrival(p, &p->vertices[i]);
         if (p->vertices[i].found) rt_release(p->vertices[i].found);
     }
     for (int64_t i = 0; i < p->n_spans; i++) rt_node_unref((rt_node *)p->spans[i].node);
@@ -684,5 +793,6 @@ void rt_pass_free(rt_pass *p) {
     free(p->out);
     free(p->roots);
     free(p->spans);
+    free(p->late);
     free(p);
 }

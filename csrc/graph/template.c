@@ -63,7 +63,8 @@ int rt_make_key(rt_key *key, const rt_node *n, uint64_t wanted) {
         int first = 0; /* on a tape, two values that are one can't be told apart */
         while (saved[first] != saved[i]) first++;
         const int at = key->n;
-        fits = fits && saved[i] && put_shape(key, saved[i]->dtype, saved[i]->ndim, rt_t_shape(saved[i]));
+        fits = fits && (saved[i] ? put_shape(key, saved[i]->dtype, saved[i]->ndim, rt_t_shape(saved[i]))
+                                 : put_shape(key, 255, 0, NULL));
         if (fits) key->words[at] |= (int64_t)first << 16;
     }
     for (int i = 0; i < n->n_saved; i++)
@@ -217,7 +218,8 @@ void rt_tape_close(int n, rt_tensor *const *results) {
         if (results[i] && slots[i] < 0) good = 0;
     }
     if (good) keep(tape, n, slots);
-    for (int i = 0; i < tape->n_slots; i++) rt_release(tape->slots[i]);
+    for (int i = 0; i < tape->n_slots; i++)
+        if (tape->slots[i]) rt_release(tape->slots[i]);
     free(tape->words);
     free(tape);
 }
@@ -236,6 +238,7 @@ int rt_run_template(const rt_template *t, const rt_node *n, rt_tensor *g, rt_ten
     const int64_t *results = results_of(t);
     for (int i = 0; i < t->n_results; i++)
         out[i] = status == RT_OK && results[i] >= 0 ? rt_retain(slots[results[i]]) : NULL;
-    for (int i = 1; i < n_slots; i++) rt_release(slots[i]);
+    for (int i = 1; i < n_slots; i++)
+        if (slots[i]) rt_release(slots[i]); /* an input that was none is NULL */
     return status;
 }

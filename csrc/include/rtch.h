@@ -144,6 +144,8 @@ rt_tensor *rt_argreduce(int op, const rt_tensor *a, int axis, int keepdims);
 rt_tensor *rt_scan(int op, const rt_tensor *a, int axis, int with_start);
 rt_tensor *rt_sum_to(const rt_tensor *a, int ndim, const int64_t *shape);
 rt_tensor *rt_matmul(const rt_tensor *a, const rt_tensor *b);
+/* x (*, in) times the transpose of weight (out, in), plus bias (out) unless it is NULL. */
+rt_tensor *rt_linear(const rt_tensor *x, const rt_tensor *weight, const rt_tensor *bias);
 /* Convolutions of images (N, G C, H, W), or (N, G C, W), with weights (G O, C, KH, KW): the result, towards the image,
  * and towards the weight. For each axis 4 numbers: the size of what is asked for, stride, dilation, zeros in front. */
 rt_tensor *rt_convolution(const rt_tensor *x, const rt_tensor *weight, const rt_tensor *bias, int64_t groups,
@@ -291,6 +293,14 @@ const char *rt_compiler(void);
 int rt_isa_available(const char *isa);
 int rt_set_num_threads(int n);
 int rt_get_num_threads(void);
+/* Elements that make another thread worth while, by what is done with them: powers of two from 2,048 to 2^40. No bit
+   depends on them. */
+#define RT_WORK_CHEAP 0  /* one pass over memory */
+#define RT_WORK_COSTLY 1 /* tens of operations an element */
+#define RT_WORK_BATCH 2  /* the nodes of a backward pass that are ready together */
+#define RT_N_WORKS 3
+int rt_set_grain(int family, int64_t n);
+int64_t rt_get_grain(int family);
 int rt_default_num_threads(void); /* the CPUs that affinity and control group leave to the process */
 int64_t rt_copies_made(void);     /* copies that copy-on-write had to make */
 
@@ -304,16 +314,19 @@ int rt_grad_enabled(void);
 void rt_set_grad_enabled(int enabled);
 /* Holds and lets go of the Python objects of nodes. */
 void rt_set_objects(void (*retain)(void *object), void (*release)(void *object));
-void rt_set_on_record(void (*call)(uintptr_t node)); /* called for each new node; NULL: nothing is */
+void rt_set_release_hooks(void (*release)(void *hooks)); /* of a node that ends; NULL: as its other object */
+void rt_set_on_record(void (*call)(uintptr_t node));     /* called for each new node; NULL: nothing is */
 rt_tensor *rt_detach(rt_tensor *t);
-rt_tensor *rt_make_leaf(rt_tensor *t);                    /* a header like t with a leaf of its own */
-rt_tensor *rt_with_node(rt_tensor *t, uintptr_t node);    /* a header like t that this node made */
+rt_tensor *rt_make_leaf(rt_tensor *t);                      /* a header like t with a leaf of its own */
+rt_tensor *rt_with_node(rt_tensor *t, uintptr_t node);      /* a header like t that this node made */
 void rt_pass_node_on(rt_tensor *to, const rt_tensor *from); /* from's new memory is to's: it is the same value */
 /* Takes over out and gives it, or a header in its place where others hold it, entered as the result of an op. in[i] may be
    NULL. saves: RT_SAVES_OUT and bit i for input i. attributes: a number that stands for what else decides the gradients;
    0: nothing does; -1: it has none. payload: a Python object, or 0. numbers: the spec of a slice. */
 rt_tensor *rt_record(int op, rt_tensor *out, int n, rt_tensor *const *in, uint64_t saves, int64_t attributes,
                      uintptr_t payload, int n_numbers, const int64_t *numbers);
+/* The bits of saves for an op by its row. */
+uint64_t rt_saves_of(int op, int n, rt_tensor *const *in);
 /* The same for an op of at most three inputs that saves what its row says. */
 rt_tensor *rt_record_few(int op, rt_tensor *out, rt_tensor *x, rt_tensor *y, rt_tensor *z, int n, int64_t attributes,
                          uintptr_t payload);
@@ -335,17 +348,18 @@ int rt_node_scalar(uintptr_t node, double *parts, int64_t *i);
 int64_t rt_node_numbers(uintptr_t node, int64_t *out);
 void **rt_node_object(uintptr_t node, int hooks); /* the place of its attributes or gradient, or of its hooks */
 uintptr_t rt_node_share(uintptr_t node);
+uintptr_t rt_node_share_of_living(uintptr_t node); /* 0 of one that ends, while its hooks are being released */
 int64_t rt_live_nodes(void);
 void rt_node_release(uintptr_t node);
 
 /* A backward pass (graph/pass.c): from roots with their seeds to the wanted nodes, or, where n_wanted is -1, to every leaf.
    It runs in this library, and stops for nodes whose gradients Python must compute. NULL with the status set; RT_ERR_FREED
    where a node that would run was freed before, which *failed then names. */
-#define RT_PASS_RETAIN 1 /* nodes keep what they saved */
-#define RT_PASS_CREATE 2 /* the pass is recorded: Python computes every gradient */
-#define RT_PASS_PYTHON 4 /* Python computes every gradient */
-#define RT_PASS_SERIAL 8 /* nodes run one after the other */
-#define RT_PASS_TRACE 16 /* note when and where each node runs */
+#define RT_PASS_RETAIN 1   /* nodes keep what they saved */
+#define RT_PASS_CREATE 2   /* the pass is recorded: Python computes every gradient */
+#define RT_PASS_PYTHON 4   /* Python computes every gradient */
+#define RT_PASS_SERIAL 8   /* nodes run one after the other */
+#define RT_PASS_TRACE 16   /* note when and where each node runs */
 #define RT_PASS_OBSERVE 32 /* come back before and after each batch */
 typedef struct rt_pass rt_pass;
 rt_pass *rt_pass_new(int n_roots, const uintptr_t *roots, rt_tensor *const *seeds, int n_wanted,
@@ -356,16 +370,19 @@ rt_pass *rt_pass_new(int n_roots, const uintptr_t *roots, rt_tensor *const *seed
 #define RT_PASS_FAILED 3 /* see rt_last_status */
 #define RT_PASS_BATCH 4  /* a batch is about to run */
 #define RT_PASS_ENDED 5  /* it has run */
+#define RT_PASS_HOOKS 6  /* Python's turn at a node that has hooks; ends with rt_pass_go_on or rt_pass_deliver */
 int rt_pass_run(rt_pass *p);
 uintptr_t rt_pass_node(const rt_pass *p);
 rt_tensor *rt_pass_gradient(const rt_pass *p); /* a share of the gradient that reached it; NULL: none did */
 int rt_pass_runs(const rt_pass *p);            /* whether gradients towards any input are wanted; else only hooks run */
 int rt_pass_wants(const rt_pass *p, int i);    /* whether the one towards input i is */
-void rt_pass_replace(rt_pass *p, rt_tensor *g); /* another gradient in the place of the one that reached it */
-void rt_pass_tape(rt_pass *p);                 /* what this thread now calls becomes the node's template */
+/* Another gradient in the place of the one that reached it; found: also in what the pass has found there. */
+void rt_pass_replace(rt_pass *p, rt_tensor *g, int found);
+void rt_pass_go_on(rt_pass *p); /* what comes before the node is done: it runs as one without hooks */
+void rt_pass_tape(rt_pass *p);  /* what this thread now calls becomes the node's template */
 int rt_pass_deliver(rt_pass *p, int n, rt_tensor *const *gradients);
-int rt_pass_n_found(const rt_pass *p); /* candidates */
-uintptr_t rt_pass_found(const rt_pass *p, int i, rt_tensor **gradient); /* and a share of its gradient, or NULL */
+int rt_pass_n_found(const rt_pass *p);                                  /* candidates */
+uintptr_t rt_pass_found(const rt_pass *p, int i, rt_tensor **gradient); /* and a share of its gradient */
 rt_tensor *rt_pass_found_at(const rt_pass *p, uintptr_t node);
 /* n_threads 0: all. grain: elements a batch must have to be shared out, -1: as measured. shuffle: not 0: batches are
    random parts of what is ready, from this seed; no bit depends on it. */
@@ -373,6 +390,9 @@ void rt_pass_set(rt_pass *p, int n_threads, int64_t grain, uint64_t shuffle);
 /* nodes, edges, batches, widest batch, accumulations, of them in place, peak bytes of gradients, nodes in Python. */
 #define RT_N_PASS_STATS 8
 void rt_pass_stats(const rt_pass *p, int64_t *out);
+int rt_last_pass_stats(int64_t *out); /* of this thread's last pass, then its nanoseconds; 0: there was none */
+int64_t rt_pass_batch(const rt_pass *p,
+                      int64_t *n_nodes); /* number of the batch that is at hand, and its nodes without leaves */
 /* For each node that ran, from number `first` on: op, start, duration (ns), thread, batch, seq, ndim, shape. Returns how
    many numbers; out may be NULL. */
 int64_t rt_pass_spans(const rt_pass *p, int64_t first, int64_t *out);

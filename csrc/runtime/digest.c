@@ -233,6 +233,12 @@ static int digest_op(uint64_t *h, int op, int dtype) {
             ok = x && on_layouts(h, gram, op, x);
             if (x) rt_release(x);
         }
+    } else if (op == RT_OP_LINEAR && rt_compute_dtype(op, dtype) == dtype) {
+        const int64_t first[8] = {0, 0, 1, 37, 1, 5, 0, 0};
+        rt_tensor *x = moderate(dtype, 37, 130, 11), *bias = x ? rt_index(x, 2, first) : NULL;
+        ok = bias && absorb(h, rt_linear(x, x, bias)) && absorb(h, rt_linear(x, x, NULL));
+        if (bias) rt_release(bias);
+        if (x) rt_release(x);
     } else if (op == RT_OP_DROPOUT && rt_k.dropout[dtype]) {
         rt_tensor *x = input(dtype, 61, 131, 1), *turned = x ? rt_transpose(x) : NULL;
         ok = turned && absorb(h, rt_dropout(x, 1u << 31, 2, 12345, (1ULL << 32) - 70)) &&

@@ -298,3 +298,15 @@ rt_tensor *rt_matmul(const rt_tensor *a, const rt_tensor *b) {
     if (wide) rt_release(wide);
     return out;
 }
+
+rt_tensor *rt_linear(const rt_tensor *x, const rt_tensor *weight, const rt_tensor *bias) {
+    if (weight->ndim != 2) RT_FAIL(RT_ERR_DIMENSION);
+    if (bias && !rt_same_shape(bias, 1, rt_t_shape(weight))) RT_FAIL(RT_ERR_BROADCAST);
+    rt_tensor *turned = rt_transpose(weight), *out = turned ? rt_matmul(x, turned) : NULL;
+    if (turned) rt_release(turned);
+    if (!out || !bias) return out;
+    const int status = rt_binary_inplace(RT_OP_ADD, out, bias);
+    if (status == RT_OK) return out;
+    rt_release(out);
+    RT_FAIL(status);
+}

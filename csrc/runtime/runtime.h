@@ -14,9 +14,9 @@
 extern rt_kernels rt_k;
 
 /* Elements below which another thread costs more than it brings. */
-#define RT_GRAIN_CHEAP 65536           /* one pass over memory */
-#define RT_GRAIN_ALONE (INT64_MAX / 4) /* never shared out; tiles are added to it */
-#define RT_GRAIN_COSTLY 4096           /* tens of operations an element */
+#define RT_GRAIN_CHEAP rt_get_grain(RT_WORK_CHEAP)   /* one pass over memory */
+#define RT_GRAIN_COSTLY rt_get_grain(RT_WORK_COSTLY) /* tens of operations an element */
+#define RT_GRAIN_ALONE (INT64_MAX / 4)               /* never shared out; tiles are added to it */
 
 /* Runs an elementwise loop over a shape. strides[i] are operand i's, in bytes, 0 where it is broadcast, and size_log2[i]
  * the logarithm of its items' size; operand 0 is the result. Returns the RT_PATH_ it took. */

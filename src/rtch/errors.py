@@ -21,7 +21,7 @@ Each class is also the builtin that a user would catch, and carries its facts as
     │   ├── MissingGradError
     │   ├── NonScalarLossError                    shape
     │   ├── FreedGraphError
-    │   ├── BackwardError                         forward_traceback
+    │   ├── BackwardError                         op, forward_traceback
     │   └── AnomalyError                          op, input, forward_traceback
     ├── GraphError (RuntimeError)
     ├── CheckpointError (ValueError)              path

@@ -29,7 +29,6 @@ from rtch.tensor import (
     snapshot,
     structure,
     where,
-    wrap,
     write,
 )
 

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-from rtch._c import failure, lib
+from rtch._c import failure, ffi, lib
 from rtch.creation import asarray, shape_of, zeros
 from rtch.device import check_device
 from rtch.dtypes import as_dtype, bool_, int64, uint64
@@ -26,9 +27,9 @@ from rtch.tensor import (
     share,
     snapshot,
     structure,
-    wrap,
 )
 
+_LINEAR = BY_NAME["linear"]
 _MATMUL = BY_NAME["matmul"]
 _PERMUTE = BY_NAME["permute_dims"]
 
@@ -321,6 +322,14 @@ def matmul(x: Tensor, y: Tensor, /) -> Tensor:
     return structure(_MATMUL, h, (x, y))
 
 
+def affine(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """The row linear."""
+    h = lib.rt_linear(x._h, weight._h, ffi.NULL if bias is None else bias._h)
+    if not h and lib.rt_last_status() == lib.RT_ERR_BROADCAST:
+        raise failure("matmul", x, weight.mT)  # what does not fit is named as the product's
+    return structure(_LINEAR, h, (x, weight, bias))
+
+
 # What gradients need ------------------------------------------------------------------------------------------------
 
 
@@ -342,6 +351,12 @@ def share_ties(g: Tensor, x: Tensor, out: Tensor, shape: tuple[int, ...], axes: 
     reduced = tuple(d for d in range(len(shape)) if axes >> d & 1)
     count = reduce(BY_NAME["sum"], astype(ties, g.dtype), reduced, keepdims)
     return spread(g / count, shape, axes, keepdims) * ties
+
+
+def linear_grad_weight(g: Tensor, x: Tensor) -> Tensor:
+    """The gradient of linear towards its weight: one product over all rows."""
+    rows = math.prod(x.shape[:-1])
+    return matmul(reshape(g, (rows, g.shape[-1])).mT, reshape(x, (rows, x.shape[-1])))
 
 
 def matmul_grad_x(g: Tensor, x_shape: tuple[int, ...], y: Tensor) -> Tensor:
@@ -392,6 +407,7 @@ for _function in (
     index_add_zeros,
     inverse_permutation,
     matmul,
+    linear_grad_weight,
     matmul_grad_x,
     matmul_grad_y,
     permute_dims,

@@ -57,6 +57,8 @@ from rtch.version import ARRAY_API_VERSIONS
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from rtch.autograd.handles import RemovableHandle
+    from rtch.autograd.node import Node
     from rtch.searching import TopK
 
 _new = object.__new__
@@ -263,6 +265,10 @@ def own(where_: str, t: Tensor) -> Any:
     return h
 
 
+# Called with the nodes of a tensor before and after a recorded write, once a tensor retains its gradient.
+_moved: Callable[[int, int], None] | None = None
+
+
 def write(
     where_: str, t: Tensor, call: Callable[[Any], int], operands: Callable[[], tuple[Any, ...]], rule: str = ""
 ) -> None:
@@ -283,7 +289,10 @@ def write(
 
 def become(t: Tensor, made: Tensor) -> None:
     """Give t the value of another tensor and its place in the graph."""
+    before = t._h.node
     replace_header(t, lib.rt_retain(made._h))
+    if _moved is not None and before:
+        _moved(before, made._h.node)
 
 
 def need_tensors(where_: str, *values: Any) -> None:
@@ -634,6 +643,8 @@ def assign(target: Tensor, spec: list[int], value: Any) -> None:
     if before is not None:
         written = lib.rt_retain(target._h)
         replace_header(target, _record(BY_NAME["setitem"], written, (before, value), {"key": spec}))
+        if _moved is not None and before._h.node:
+            _moved(before._h.node, target._h.node)
 
 
 def add_at(target: Tensor, spec: list[int], value: Tensor) -> None:
@@ -752,7 +763,7 @@ class Tensor:
     and the other creation functions, not by calling the class.
     """
 
-    __slots__ = ("_h",)
+    __slots__ = ("__weakref__", "_h")
     __array_ufunc__ = None  # NumPy leaves mixed operators to us, and its functions refuse a Tensor
 
     _h: Any
@@ -1094,7 +1105,7 @@ class Tensor:
     @property
     def requires_grad(self) -> bool:
         """Whether gradients flow to this tensor."""
-        return self._h.node != 0
+        return bool(self._h.node)
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
@@ -1120,22 +1131,91 @@ class Tensor:
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient that `backward` has added up in this leaf, or None."""
+        """The gradient that `backward` has added up in this leaf, or in a tensor that retains its gradient; or None."""
         node = self._h.node
-        return node_object(node, False) if node and lib.rt_node_op(node) == _LEAF else None
+        if not node:
+            return None
+        if lib.rt_node_op(node) == _LEAF:
+            return node_object(node, False)  # type: ignore[no-any-return]
+        hooks = node_object(node, True)
+        return hooks.grad if hooks is not None else None
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         node = self._h.node
-        if not node or lib.rt_node_op(node) != _LEAF:
+        hooks = node_object(node, True) if node and lib.rt_node_op(node) != _LEAF else None
+        if hooks is not None and not hooks.retains:
+            hooks = None
+        if not node or (lib.rt_node_op(node) != _LEAF and hooks is None):
             if value is None:
                 return  # there is none to drop
-            raise MissingGradError("grad: only a leaf that requires grad holds a gradient")
+            raise MissingGradError(
+                "grad: only a leaf that requires grad, or a tensor after retain_grad(), holds a gradient"
+            )
         if value is not None and not isinstance(value, Tensor):
             raise DTypeError(f"grad: a Tensor or None is needed; got {type(value).__name__}")
         if value is not None and (value.shape != self.shape or value.dtype is not self.dtype):
             raise failure("grad", self, value, rule="shape and dtype must match", status=lib.RT_ERR_BROADCAST)
-        set_node_object(node, False, value)
+        if hooks is not None:
+            hooks.grad = value
+        else:
+            set_node_object(node, False, value)
+
+    @property
+    def grad_fn(self) -> Node | None:
+        """The node of the recorded call that made this tensor; None of a leaf and outside every graph."""
+        node = self._h.node
+        if not node or lib.rt_node_op(node) == _LEAF:
+            return None
+        from rtch.autograd.node import view
+
+        return view(node)
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether this is no leaf, and `backward` leaves its gradient in `grad`; see `retain_grad`."""
+        from rtch.autograd.hooks import retained
+
+        return retained(self) is not None
+
+    def retain_grad(self) -> None:
+        """Let passes add the gradient that reaches this tensor, after its hooks, to its `grad`, though it is no leaf.
+
+        Raises:
+            AutogradError: the tensor does not require grad.
+        """
+        from rtch.autograd.hooks import retain_grad
+
+        retain_grad(self)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> RemovableHandle:
+        """Call ``hook(grad)`` whenever a backward pass has the gradient of this tensor.
+
+        Args:
+            hook: gives None, or a tensor of the gradient's shape and dtype to put in its place. Hooks are called in the
+                order in which they were registered. On a leaf, one that holds the leaf keeps it alive until it is
+                removed.
+
+        Raises:
+            AutogradError: the tensor does not require grad.
+            ArgumentError: the hook can't be called.
+        """
+        from rtch.autograd.hooks import on_gradient
+
+        return on_gradient(self, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> RemovableHandle:
+        """Call ``hook(leaf)`` whenever `backward` has added to the `grad` of this leaf.
+
+        It is called at the end of the pass, when all leaves have their gradients.
+
+        Raises:
+            AutogradError: the tensor is no leaf that requires grad.
+            ArgumentError: the hook can't be called.
+        """
+        from rtch.autograd.hooks import on_accumulated
+
+        return on_accumulated(self, hook)
 
     def backward(
         self, gradient: Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False

@@ -151,7 +151,9 @@ NUMBERS = ("hardshrink",)
 
 def of_kind(kind: Kind) -> dict[str, tuple[Callable[..., Any], Callable[..., Any]]]:
     """The differentiable ops of a kind that PyTorch has under the same name."""
-    rows = [op for op in OPS if op.kind is kind and op.differentiable and hasattr(torch, op.name) and op.name not in NUMBERS]
+    rows = [
+        op for op in OPS if op.kind is kind and op.differentiable and hasattr(torch, op.name) and op.name not in NUMBERS
+    ]
     return {op.name: elementwise(op) for op in rows}
 
 
@@ -262,7 +264,7 @@ def test_the_table_is_drawn_from() -> None:
     assert {"negative", "relu", "square", "sqrt", "tanh", "add", "subtract", "multiply", "divide"} <= drawn
     kinds = (Kind.TERNARY, Kind.REDUCE, Kind.STRUCTURE)
     elsewhere = {"clip", "prod", "var", "std", "gather_nd", "scatter_nd", "scatter_nd_add", "imag", "real"}
-    elsewhere.add("setitem_add")
+    elsewhere |= {"linear", "setitem_add"}
     elsewhere |= {name for name in BY_NAME if name in ("from_strides", "diagonal", "sliding_window_view")}
     families = {f"rtch.ops.{family}" for family in ("elementwise", "reductions", "structure")}
     rows = {

@@ -89,7 +89,26 @@ def test_json_is_for_programs(runs: Path) -> None:
                 "share": 0.25,
             },
         ],
+        "threads": [],
     } == found
+
+
+def test_threads_that_shared_batches_have_a_table(tmp_path: Path) -> None:
+    t = trace()
+    t.add_batch(["batch"], [0], [100_000], [0], [()], [0], category="batch")
+    t.add_batch(["add", "add"], [0, 10_000], [20_000, 90_000], [0, 1], [()] * 2, [0, 0])
+    with Store(tmp_path).start_run("wide") as run:
+        run.log_trace(t)
+        run.log_trace(t)
+    done = rtch("trace", "latest", runs=tmp_path)
+    assert [
+        [],
+        ["THREAD", "NODES", "BUSY", "IDLE"],
+        ["calling", "thread", "2", "40.0us", "160us"],
+        ["worker", "1", "2", "180us", "20.0us"],
+    ] == [line.split() for line in done.stdout.splitlines()[3:]]
+    found = json.loads(rtch("trace", "latest", "--json", runs=tmp_path).stdout)["threads"]
+    assert {"thread": 1, "name": "worker 1", "nodes": 2, "busy_ns": 180_000, "idle_ns": 20_000} == found[1]
 
 
 def test_the_chrome_file_holds_the_spans(runs: Path, tmp_path: Path) -> None:
@@ -181,6 +200,18 @@ def test_training_with_a_trace_gives_the_same_weights(tmp_path: Path) -> None:
             and span.start_ns + span.duration_ns <= step.start_ns + step.duration_ns
         ]
         assert ["forward", "backward", "optimizer"] == inside
+    for backward in (span for span in spans if span.name == "backward"):
+        within = [
+            span
+            for span in spans
+            if span.category in ("backward", "batch")
+            and backward.start_ns <= span.start_ns
+            and span.start_ns + span.duration_ns <= backward.start_ns + backward.duration_ns
+        ]
+        ops = [span.name for span in within if span.category == "backward"]
+        assert ops[0] == "mean"
+        assert ops.count("linear") == 1 + ops.count("relu")
+        assert {span.batch for span in within} == set(range(len([s for s in within if s.category == "batch"])))
     rows = json.loads(rtch("trace", traced["run"], "--json", runs=tmp_path).stdout)["ops"]
     assert ("step", 3, 1.0) == (rows[0]["name"], rows[0]["count"], rows[0]["share"])
     assert {"forward", "backward", "optimizer"} < {row["name"] for row in rows}

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 CALLED = {"getitem", "setitem", "setitem_add", "gather_nd", "scatter_nd", "scatter_nd_add"}
 INNER = {  # what nn.functional and gradients are made of
     "hardtanh_grad",
+    "linear",
     "log_softmax_grad",
     "softmax_cross_entropy",
     "softmax_cross_entropy_grad",

@@ -11,8 +11,10 @@ import pytest
 
 import rtch
 from rtch import rowwise
+from rtch._c.objects import node_object
 from rtch.autograd import gradcheck, gradgradcheck
 from rtch.convolutions import Axes
+from rtch.manipulation import affine
 from rtch.nn.functional import hardtanh, threshold
 from rtch.ops.row import F, Kind, Op
 from rtch.ops.table import BY_NAME, OPS
@@ -137,6 +139,12 @@ STRUCTURE: dict[str, list[tuple[Callable[..., Any], tuple[tuple[int, int], ...]]
     "hardtanh_grad": [(lambda x, y: F.hardtanh_grad(x * x, y, 1.1, 3.3) * y, ((2, 3), (2, 3)))],
     "threshold": [(lambda x: threshold(x * x, 2.0, 9.0) * x, ((2, 3),))],
     "dropout": [(lambda x: F.dropout_at(x, 0.3, 1 / 0.7, 5, 7) * x, ((2, 3),))],
+    "linear": [
+        (lambda x, y: affine(x, y, None), ((2, 3), (4, 3))),
+        (lambda x, y, z: affine(x[None] * x, y, z[0]) * 2, ((2, 3), (4, 3), (1, 4))),
+        (lambda x, y: affine(x[0], y, y[:, 0]), ((2, 3), (4, 3))),
+        (lambda x: affine(x, x, x[:, 1]), ((3, 3),)),
+    ],
     "matmul": [
         (rtch.matmul, ((2, 3), (3, 4))),
         (lambda x, y: x.T @ y, ((3, 2), (3, 4))),
@@ -305,7 +313,7 @@ STRUCTURE: dict[str, list[tuple[Callable[..., Any], tuple[tuple[int, int], ...]]
 def target(x: rtch.Tensor, axis: int) -> rowwise.Target:
     """What cross entropy keeps, for two rows of three classes."""
     out = rowwise.softmax_cross_entropy("test", x.detach().requires_grad_(), rtch.asarray([2, 0]), axis, -1)
-    return out._node.attrs["at"]
+    return node_object(out._h.node, False)["at"]
 
 
 def cross_entropy(x: rtch.Tensor, axis: int) -> rtch.Tensor:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The C core: the only package that knows cffi. Exports `ffi`, `lib` and `failure` (status to error).
 
-RTCH_ISA forces an instruction set, RTCH_NUM_THREADS the number of threads.
+RTCH_ISA forces an instruction set, RTCH_NUM_THREADS the number of threads, RTCH_TUNE names the file of `tuned`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import operator
 import os
 from typing import Any
 
+from rtch._c import tuned
 from rtch._c._core import ffi, lib
 from rtch._c.status import failure
 from rtch.errors import ArgumentError, ConfigError
@@ -54,3 +55,4 @@ def describe() -> dict[str, Any]:
 
 
 _start()
+tuned.start()

@@ -17,3 +17,7 @@ node_object = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_size_t, ctypes.c_int)
 
 set_node_object = ctypes.PYFUNCTYPE(None, ctypes.c_size_t, ctypes.c_int, ctypes.py_object)(lib.py_set_object())
 """Gives it one, or None for none: set_node_object(node, hooks, object)."""
+
+share_hooked = ctypes.PYFUNCTYPE(ctypes.c_size_t, ctypes.py_object)(lib.py_share_hooked())
+"""A share of the node whose hooks an object holds, for the caller to release; 0 where there is none any more. The
+object has the node's address as its attribute `node`, which becomes 0 when the node ends."""

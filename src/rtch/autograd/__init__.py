@@ -11,6 +11,7 @@ from rtch.autograd.engine import backward, grad
 from rtch.autograd.function import Function, FunctionCtx, once_differentiable
 from rtch.autograd.functional import hessian, hvp, jacobian, jvp, vhp, vjp
 from rtch.autograd.gradcheck import gradcheck, gradgradcheck
+from rtch.autograd.handles import RemovableHandle
 from rtch.autograd.modes import (
     enable_grad,
     inference_mode,
@@ -19,14 +20,25 @@ from rtch.autograd.modes import (
     no_grad,
     set_grad_enabled,
 )
+from rtch.autograd.node import Node
+from rtch.autograd.observers import BatchEnded, BatchStarted, NodeRun, observe
 from rtch.autograd.recompute import checkpoint, checkpoint_sequential, is_recomputing
-from rtch.autograd.spans import Span, SpanTotal, Trace, trace
+from rtch.autograd.settings import settings
+from rtch.autograd.spans import Span, SpanTotal, ThreadTotal, Trace, trace
+from rtch.autograd.stats import PassStats, last_stats
 
 __all__ = [
+    "BatchEnded",
+    "BatchStarted",
     "Function",
     "FunctionCtx",
+    "Node",
+    "NodeRun",
+    "PassStats",
+    "RemovableHandle",
     "Span",
     "SpanTotal",
+    "ThreadTotal",
     "Trace",
     "backward",
     "checkpoint",
@@ -46,10 +58,13 @@ __all__ = [
     "is_recomputing",
     "jacobian",
     "jvp",
+    "last_stats",
     "no_grad",
+    "observe",
     "once_differentiable",
     "set_detect_anomaly",
     "set_grad_enabled",
+    "settings",
     "trace",
     "vhp",
     "vjp",

@@ -34,7 +34,7 @@ def _failed(kind: type[BaseException], error: BaseException, _traceback: Any) ->
     """C can't pass an exception on: Ctrl-C comes again after the call; others are shown."""
     if not issubclass(kind, KeyboardInterrupt):
         raise error
-    main = threading.main_thread().ident
+    main = threading.main_thread().ident or 0
     again = threading.Timer(0.002, lambda: signal.pthread_kill(main, signal.SIGINT))  # now, it would come in here
     again.daemon = True
     again.start()
@@ -108,9 +108,9 @@ def is_anomaly_check_nan_enabled() -> bool:
 
 
 def explain(node: int, error: Exception) -> None:
-    """Add the place of a node's call to an error that its gradient raised."""
+    """Add the place of a node's call to an error that its gradient or a hook raised, unless the error names it."""
     frames = frames_of(node)
-    if frames:
+    if frames and not isinstance(error, AnomalyError):
         error.add_note(f"The forward call of {name_of(node)}, most recent call last:\n{traceback_of(frames)}")
 
 

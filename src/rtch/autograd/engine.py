@@ -6,8 +6,8 @@ the graph (later consumers first, then by input), so the sum does not depend on 
 as soon as it has been used. `.grad` changes only when the whole pass has succeeded.
 
 The gradient of an op's row is Python. The first time that a call of its kind is met, it runs under a tape, and what it
-did becomes a template for the C core (csrc/graph/template.h); the pass comes back to Python for nodes that have none, for
-passes that are recorded themselves, and for hooks.
+did becomes a template for the C core (csrc/graph/template.h); the pass comes back to Python for nodes that have none,
+for passes that are recorded themselves, and for hooks.
 
 The gradient of a real loss L towards a complex z is dL/dRe z + i dL/dIm z, as in PyTorch: the direction of steepest
 ascent, twice the derivative towards conj(z).
@@ -23,7 +23,12 @@ from rtch._c.objects import node_object, set_node_object
 from rtch.autograd.anomaly import check, explain
 from rtch.autograd.anomaly import state as anomaly
 from rtch.autograd.graph import COMPLEX, Aside, freed, is_elementwise, name_of, op_of, shape_of_node, values
+from rtch.autograd.hooks import Hooks, Late, before_node, hooks_at
 from rtch.autograd.modes import set_grad_enabled
+from rtch.autograd.observers import registered
+from rtch.autograd.settings import local
+from rtch.autograd.spans import active
+from rtch.autograd.watch import Watch
 from rtch.composed import real
 from rtch.creation import ones_like
 from rtch.dtypes import BY_CODE, DType
@@ -51,7 +56,7 @@ def _input_gradients(run: Any, node: int, op: Op, g: Tensor, create: bool) -> li
         (function,), (needs,) = op.grads, op.needs
         assert function is not None
         return list(function(*[env[name] for name in needs]))
-    n, bcast = lib.rt_node_n_edges(node), lib.rt_node_bcast(node) if is_elementwise(op) else 0
+    n, bcast = len(op.grads), lib.rt_node_bcast(node) if is_elementwise(op) else 0
     out: list[Tensor | None] = [None] * n
     for i in range(n):
         towards = op.grads[i]
@@ -72,34 +77,59 @@ def _gradients(run: Any, node: int, op: Op, g: Tensor, create: bool) -> list[Ten
     return [unary(_CONJ, gradient) if gradient is not None else None for gradient in made]
 
 
-def _run_in_python(run: Any, create: bool, aside: Aside) -> None:
-    """The pass has come to a node whose gradients Python computes."""
+def _run_in_python(run: Any, create: bool, aside: Aside, hooks: Hooks | None = None) -> None:
+    """The pass has come to a node whose gradients Python computes; hooks may change them."""
     node = lib.rt_pass_node(run)
     op = op_of(node)
     g = wrap(lib.rt_pass_gradient(run))
     try:
         if op is not None:
-            lib.rt_pass_tape(run)
+            if hooks is None:
+                lib.rt_pass_tape(run)
             made = _gradients(run, node, op, g, create)
         else:
             held = node_object(node, False)
             if held is None:
                 raise freed(node)
             made = held.gradients(node, g, create, aside)
+        if anomaly.on and anomaly.check_nan:
+            check(node, g, made)
+        if create or hooks is not None:
+            for i, gradient in enumerate(made):
+                edge = lib.rt_node_edge(node, i)
+                if gradient is not None and edge and gradient._h.dtype != lib.rt_node_dtype(edge):
+                    made[i] = _cast(gradient, BY_CODE[lib.rt_node_dtype(edge)])
+        if hooks is not None:
+            made = hooks.inputs(name_of(node), made, g, create)
     except Exception as error:
         if anomaly.on:
             explain(node, error)
         raise
-    if anomaly.on and anomaly.check_nan:
-        check(node, g, made)
-    if create:
-        for i, gradient in enumerate(made):
-            edge = lib.rt_node_edge(node, i)
-            if gradient is not None and edge and gradient._h.dtype != lib.rt_node_dtype(edge):
-                made[i] = _cast(gradient, BY_CODE[lib.rt_node_dtype(edge)])
     handles = [gradient._h if gradient is not None else _NULL for gradient in made]
     if lib.rt_pass_deliver(run, len(handles), handles) != lib.RT_OK:
         raise failure(name_of(node), g)
+
+
+def _run_hooks(run: Any, create: bool, aside: Aside, retain: bool, accumulates: bool, late: Late) -> None:
+    """The pass has come to a node with hooks."""
+    node = lib.rt_pass_node(run)
+    hooks = hooks_at(node)
+    if hooks is None:  # another thread has removed them
+        lib.rt_pass_go_on(run)
+        return
+    try:
+        before_node(run, node, hooks, wrap(lib.rt_pass_gradient(run)), create, accumulates, late)
+    except Exception as error:
+        if anomaly.on:
+            explain(node, error)
+        raise
+    runs = lib.rt_pass_runs(run)
+    if runs and hooks.after:
+        _run_in_python(run, create, aside, hooks)
+    else:
+        lib.rt_pass_go_on(run)
+    if runs and not retain:  # it can't run again
+        hooks.drop(None)
 
 
 def run(
@@ -110,6 +140,12 @@ def run(
 ) -> dict[int, Tensor]:
     """Gradients at the nodes of the wanted tensors, or added into every leaf where wanted is None."""
     flags = lib.RT_PASS_RETAIN * retain | lib.RT_PASS_CREATE * create | lib.RT_PASS_PYTHON * anomaly.on
+    trace, settings = active(), local.now
+    watch = Watch(trace) if trace is not None or registered else None
+    if watch is not None:
+        flags |= watch.flags
+    if settings is not None:
+        flags |= settings.flags
     failed = ffi.new("uintptr_t *")
     nodes = [x._h.node for x in wanted] if wanted is not None else []
     work = lib.rt_pass_new(
@@ -123,20 +159,39 @@ def run(
     )
     if not work:
         raise freed(failed[0]) if failed[0] else failure("backward", seeds[0][0])
+    late = limit = None
     aside: Aside = {}
     try:
-        if _shuffle:
+        if settings is not None:
+            lib.rt_pass_set(work, settings.workers, settings.grain, _shuffle)
+            limit = lib.rt_limit_threads(settings.workers)
+        elif _shuffle:
             lib.rt_pass_set(work, 0, -1, _shuffle)
         with set_grad_enabled(create):
             while (state := lib.rt_pass_run(work)) != lib.RT_PASS_DONE:
                 if state == lib.RT_PASS_NODE:
+                    if watch is not None:
+                        watch.at_node(work)
                     _run_in_python(work, create, aside)
+                elif state == lib.RT_PASS_HOOKS:
+                    if watch is not None:
+                        watch.at_node(work)
+                    late = late or Late()
+                    _run_hooks(work, create, aside, retain, wanted is None, late)
                 elif state == lib.RT_PASS_FAILED:
                     raise failure("backward", seeds[0][0])
+                elif watch is not None and state != lib.RT_PASS_PAUSE:
+                    watch.at_batch(work, state)
             found = _found(work, nodes) if wanted is not None else {}
             if wanted is None:
                 _accumulate(work)
+            if late is not None:
+                late.run()
     finally:
+        if limit is not None:
+            lib.rt_limit_threads(limit)
+        if watch is not None:
+            watch.end(work)
         aside.clear()
         lib.rt_pass_free(work)
     return found

@@ -3,12 +3,13 @@
 are entered, and what gradient functions get of a node.
 
 A node keeps the values that its op's gradients name. A saved input is the header that the call had, tied into the
-graph; a saved result is one outside it, so nothing holds itself; and a later write to a tensor can't reach a saved value
-(the write copies first).
+graph; a saved result is one outside it, so nothing holds itself; and a later write to a tensor can't reach a saved
+value (the write copies first).
 """
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, NamedTuple, TypeAlias
 
 from rtch import tensor as _tensor
@@ -64,64 +65,80 @@ Aside: TypeAlias = dict[int, list[tuple[int, int, int, Tensor]]]
 
 # Numbers that stand for the attributes of calls, so that the C core can tell whether two calls have the same.
 _numbers: dict[tuple[Any, ...], int] = {}
+_counter = itertools.count(1)
 _MOST_NUMBERS = 50_000
 _PLAIN = (int, bool, str, DType, type(None))
 
 
-def _number_of(op: Op, attrs: dict[str, Any]) -> int:
-    """The number of an op's attributes; -1 of those that hold tensors or other objects."""
+def _describe(value: Any, key: list[Any], tensors: list[Tensor]) -> bool:
+    """Add to the key what tells an attribute from others, and to the list the tensors in it; False if that can't be."""
+    kind = type(value)
+    if kind in _PLAIN:
+        key += (kind, value)  # True and 1 are equal
+    elif kind is float:
+        key += (kind, value.hex())  # so are 0.0 and -0.0
+    elif kind is Tensor:
+        key.append(kind)
+        tensors.append(value)
+    elif issubclass(kind, (tuple, list)):
+        key += (kind, len(value))
+        for item in value:
+            if type(item) is int:
+                key.append(item)
+            elif not _describe(item, key, tensors):
+                return False
+    else:
+        return False
+    return True
+
+
+def _number_of(op: Op, attrs: dict[str, Any], tensors: list[Tensor]) -> int:
+    """The number of an op's attributes, tensors among them left out; -1 of those that hold other objects."""
     key: list[Any] = [op.id]
     for value in attrs.values():
-        kind = type(value)
-        if kind in _PLAIN:
-            key += (kind, value)  # True and 1 are equal
-        elif kind is float:
-            key += (kind, value.hex())  # so are 0.0 and -0.0
-        elif kind in (tuple, list) and all(type(item) is int for item in value):
-            key += (tuple, *value, None)
-        else:
+        if not _describe(value, key, tensors):
             return -1
     found = _numbers.get(at := tuple(key))
     if found is None:
         if len(_numbers) >= _MOST_NUMBERS:
             _numbers.clear()  # numbers are never given twice: what is forgotten is derived again
-        found = _numbers[at] = _next_number()
+        found = _numbers[at] = next(_counter)
     return found
 
 
-def _next_number(last: list[int] = [0]) -> int:  # noqa: B006  (the one counter)
-    last[0] += 1
-    return last[0]
-
-
 def record(op: Op, h: Any, inputs: tuple[Any, ...], attrs: dict[str, Any] | None) -> Any:
-    """The header h, whose reference this takes, entered as the result of a call; or as it was, outside every graph, where
-    this thread does not record or the op has no gradient for it.
+    """The header h, whose reference this takes, entered as the result of a call; or as it was, outside every graph,
+    where this thread does not record or the op has no gradient for it.
     """
-    if not op.grads:
+    if not op.grads or not lib.rt_grad_enabled():
         return _outside(h)
     if op.id < 0 or op.id >= len(OPS):
         return _record_custom(op, h, inputs, attrs)
     handles = [x._h if isinstance(x, Tensor) else _NULL for x in inputs]
     n = len(handles)
     if _NULL in handles:
-        needed = {name for names in op.needs for name in names}
         others = {
-            name: x for name, x in zip(op.inputs, inputs, strict=True) if name in needed and not isinstance(x, Tensor)
+            name: x
+            for name, x in zip(op.inputs, inputs, strict=True)
+            if name in op.needed and not isinstance(x, Tensor)
         }
         attrs = {**(attrs or {}), **others}
-    number = _number_of(op, attrs) if attrs else 0
     if op.id in _SLICES:
         assert attrs is not None
         key = attrs["key"]
         made = lib.rt_record(op.id, h, n, handles, 0, -1, 0, len(key), key)
-    elif n <= 3:
-        x, y, z = (*handles, _NULL, _NULL)[:3]
-        made = lib.rt_record_few(op.id, h, x, y, z, n, number, id(attrs) if attrs else 0)
+    elif attrs is None:
+        made = lib.rt_record_few(op.id, h, *(*handles, _NULL, _NULL)[:3], n, 0, 0)
     else:
-        saves = 0
-        assert op.variadic
-        made = lib.rt_record(op.id, h, n, handles, saves, number, id(attrs) if attrs else 0, 0, _NULL)
+        tensors: list[Tensor] = []
+        number = _number_of(op, attrs, tensors)
+        if tensors or n > 3:  # what is saved of attributes follows the inputs, without an edge
+            saves = 0 if op.variadic else lib.rt_saves_of(op.id, n, handles)
+            handles += [x._h if not x._h.node else _NULL for x in tensors]  # no edge leads to them
+            saves |= ((1 << len(tensors)) - 1) << n
+            made = lib.rt_record(op.id, h, len(handles), handles, saves, number, id(attrs), 0, _NULL)
+        else:
+            made = lib.rt_record_few(op.id, h, *(*handles, _NULL, _NULL)[:3], n, number, id(attrs))
     if not made:
         raise failure(op.name, *inputs)
     return made

@@ -4,6 +4,6 @@
 The engine asks `active()` once per pass, and where a trace is open hands over its spans with `Trace.add_batch`.
 """
 
-from rtch.tracing import Span, SpanTotal, Trace, active, trace
+from rtch.tracing import Attribute, Span, SpanTotal, ThreadTotal, Trace, active, trace
 
-__all__ = ["Span", "SpanTotal", "Trace", "active", "trace"]
+__all__ = ["Attribute", "Span", "SpanTotal", "ThreadTotal", "Trace", "active", "trace"]

@@ -20,6 +20,7 @@ COMMANDS = {
     "summary": ("rtch.cli.summary:summary", "Show a run: facts, metrics and artifacts."),
     "trace": ("rtch.cli.trace:trace", "Show the longest ops of a run's traced steps."),
     "export": ("rtch.cli.export:export", "Export the metrics of runs as CSV or JSON."),
+    "bench": ("rtch.cli.bench:bench", "Measure this machine."),
     "doctor": ("rtch.cli.doctor:doctor", "Show what this machine computes with, and test it."),
 }
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 
 import platform
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
+from rtch.cli import tables
 from rtch.cli.group import EXIT_FAILED
 from rtch.cli.options import output_options, print_json
+
+if TYPE_CHECKING:
+    from rtch._c.tuned import Tuned
 
 
 @click.command("doctor")
@@ -27,7 +32,7 @@ def doctor(as_json: bool) -> None:
     from importlib.metadata import version
 
     from rtch import __version__
-    from rtch._c import describe, selftest
+    from rtch._c import describe, selftest, tuned
 
     facts = describe()
     parts = selftest.run()
@@ -41,6 +46,7 @@ def doctor(as_json: bool) -> None:
                 "python": platform.python_version(),
                 "platform": platform.platform(),
                 "versions": versions,
+                "tuned": {**tuned.state._asdict(), "grains": tuned.grains()},
                 "kernels": len(parts),
                 "wrong": [part._asdict() for part in wrong],
             }
@@ -50,13 +56,21 @@ def doctor(as_json: bool) -> None:
             "rtch": f"{__version__}, numerics version {facts['numerics_version']}",
             "instruction set": facts["isa"],
             "threads": str(facts["threads"]),
+            "grains": _grains(tuned.state, tuned.grains()),
             "compiler": facts["compiler"],
             "python": f"{platform.python_version()} on {platform.platform()}",
             "libraries": ", ".join(f"{name} {number}" for name, number in versions.items()),
             "self-test": f"{len(parts) - len(wrong)} of {len(parts)} kernels give the recorded bits",
         }
         for name, text in rows.items():
-            click.echo(f"{name:<16} {text}")
+            click.echo(f"{name:<16} {tables.printable(text)}")
         for part in wrong:
             click.echo(f"  {part.name.lower()}: {part.found}, recorded {part.expected or 'nothing'}")
     sys.exit(EXIT_FAILED if wrong else 0)
+
+
+def _grains(state: Tuned, grains: dict[str, int]) -> str:
+    numbers = ", ".join(f"{name} {grain}" for name, grain in grains.items())
+    if state.used:
+        return f"{numbers}, from {state.path}"
+    return f"{numbers}, built in" + (f"; {state.path} is not used: {state.problem}" if state.problem else "")

@@ -15,7 +15,7 @@ from rtch.errors import ExperimentError, StoreIOError
 from rtch.store import Store
 
 if TYPE_CHECKING:
-    from rtch.tracing import SpanTotal
+    from rtch.tracing import SpanTotal, ThreadTotal
 
 TOP = 20
 
@@ -40,6 +40,9 @@ def trace(run: str, top: int | None, chrome: Path | None, as_json: bool, runs_di
 
     `rtch train --trace N` and Run.log_trace record spans. SHARE is the part of the time that spans cover, on all
     threads together; a span also counts in the rows of those around it, as forward does in step.
+
+    Where backward passes shared nodes out among threads, a second table shows how long each thread was busy with them,
+    and how long it ran none until the others were done.
     """
     view = Store(runs_dir).run(run)
     spans = view.trace()
@@ -65,10 +68,14 @@ def trace(run: str, top: int | None, chrome: Path | None, as_json: bool, runs_di
                 "spans": len(spans),
                 "dropped": spans.dropped,
                 "ops": [dataclasses.asdict(row) for row in shown],
+                "threads": [dataclasses.asdict(row) for row in spans.threads()],
             }
         )
     else:
         click.echo("\n".join(_as_table(shown)))
+        threads = spans.threads()
+        if threads:
+            click.echo("\n" + "\n".join(_threads_table(threads)))
         if len(shown) < len(rows):
             click.echo(f"{len(shown)} of {len(rows)} rows; --top 0 shows all", err=True)
         if spans.dropped:
@@ -76,6 +83,18 @@ def trace(run: str, top: int | None, chrome: Path | None, as_json: bool, runs_di
         if chrome is not None:
             click.echo(f"{len(spans)} spans in {tables.printable(str(chrome))}; ui.perfetto.dev opens it", err=True)
     print_warnings(view.warnings)
+
+
+def _threads_table(rows: list[ThreadTotal]) -> list[str]:
+    return tables.table(
+        ("THREAD", "NODES", "BUSY", "IDLE"),
+        [
+            (row.name, str(row.nodes), tables.nanoseconds_text(row.busy_ns), tables.nanoseconds_text(row.idle_ns))
+            for row in rows
+        ],
+        tables.terminal_width(),
+        right=("NODES", "BUSY", "IDLE"),
+    )
 
 
 def _as_table(rows: list[SpanTotal]) -> list[str]:

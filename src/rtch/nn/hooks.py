@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Hooks: functions that a module calls before or after `forward`, and the handles that remove them."""
+"""Hooks: functions that a module calls before or after `forward`."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 from rtch._c import lib
 from rtch.creation import zeros_like
@@ -13,8 +13,6 @@ from rtch.errors import ArgumentError
 from rtch.manipulation import concat, reshape
 from rtch.ops.row import Kind, Op, Rule
 from rtch.tensor import Tensor, grad_mode, structure
-
-_numbers = itertools.count()
 
 
 class Hook(NamedTuple):
@@ -26,31 +24,6 @@ class Hook(NamedTuple):
 
 
 Hooks = dict[int, Hook]
-
-
-class RemovableHandle:
-    """What registering a hook gives: `remove` takes the hook away again, once or often, as leaving a `with` does."""
-
-    __slots__ = ("_hooks", "id")
-
-    def __init__(self, hooks: Hooks, hook: Hook, prepend: bool) -> None:
-        self.id = next(_numbers)
-        self._hooks = hooks
-        others = dict(hooks) if prepend else {}
-        if prepend:
-            hooks.clear()
-        hooks[self.id] = hook
-        hooks.update(others)
-
-    def remove(self) -> None:
-        """Call the hook no more."""
-        self._hooks.pop(self.id, None)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.remove()
 
 
 def need_callable(where: str, hook: Any) -> None:

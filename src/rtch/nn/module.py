@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
 from rtch._c import lib
+from rtch.autograd.handles import RemovableHandle
 from rtch.creation import zeros_like
 from rtch.device import Device, check_device
 from rtch.dtypes import ALL, as_dtype
 from rtch.errors import ArgumentError, CheckpointDTypeError, CheckpointError, CheckpointShapeError, DTypeError
-from rtch.nn.hooks import Hook, Hooks, RemovableHandle, call, need_callable
+from rtch.nn.hooks import Hook, Hooks, call, need_callable
 from rtch.nn.parameter import Parameter
 from rtch.tensor import Tensor, replace_header
 

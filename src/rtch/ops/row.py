@@ -169,12 +169,14 @@ class Op:
     reference: Callable[[], Any]
     domain: tuple[float, float]
     needs: tuple[tuple[str, ...], ...] = field(init=False)
+    needed: frozenset[str] = field(init=False)  # all of them
     conjugates: bool = field(init=False)  # for complex results the engine conjugates around the gradients
 
     def __post_init__(self) -> None:
         """Read what each gradient needs from its parameter names."""
         needs = tuple(() if f is None else tuple(inspect.signature(f).parameters) for f in self.grads)
         object.__setattr__(self, "needs", needs)
+        object.__setattr__(self, "needed", frozenset(name for names in needs for name in names))
         # What names no value is linear with real coefficients, and conjugation would cancel.
         values = any(name == "out" or name in self.inputs for names in needs for name in names)
         object.__setattr__(self, "conjugates", values and not self.wirtinger)

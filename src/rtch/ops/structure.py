@@ -16,6 +16,17 @@ row(
     inputs=("x", "y"),
     operator="matmul",
 )
+row(
+    "linear",
+    Kind.STRUCTURE,
+    Rule.NUMERIC,
+    "x @ weight.T + bias.",
+    lambda g, weight: F.matmul(g, weight),
+    lambda g, x: F.linear_grad_weight(g, x),
+    lambda g, bias_shape: F.sum_to(g, bias_shape),
+    detail="Of a weight with two dimensions; the bias may be left out.",
+    inputs=("x", "weight", "bias"),
+)
 row("astype", Kind.STRUCTURE, Rule.ANY, "Cast to a dtype.", lambda g: g)  # the engine casts back
 row("reshape", Kind.STRUCTURE, Rule.ANY, "Same elements, new shape.", lambda g, x_shape: F.reshape(g, x_shape))
 row(

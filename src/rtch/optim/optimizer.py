@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rtch.autograd import enable_grad
+from rtch.autograd.handles import RemovableHandle
 from rtch.creation import zeros_like
 from rtch.errors import OptimizerError
-from rtch.nn.hooks import Hook, Hooks, RemovableHandle
+from rtch.nn.hooks import Hook, Hooks
 from rtch.tensor import Tensor, snapshot
 
 _NUMBERS = frozenset(

@@ -18,7 +18,7 @@ import os
 import threading
 import time
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -28,7 +28,7 @@ from rtch.logs import logger
 from rtch.store.values import check_name, plain_json
 
 if TYPE_CHECKING:
-    from rtch.tracing.totals import SpanTotal
+    from rtch.tracing.totals import SpanTotal, ThreadTotal
 
 MAX_SPANS = 1_000_000
 FIRST_OTHER_THREAD = 256  # more than the pool has workers
@@ -125,7 +125,9 @@ class Trace:
         self.dropped = 0
         self.epoch_offset_ns = _epoch_offset_ns()
         self.pid = os.getpid()
-        self._columns = Columns([], [], array("q"), array("q"), array("i"), [], array("q"), {})
+        self._n_batches = 0
+        self._settled = Columns([], [], array("q"), array("q"), array("i"), [], array("q"), {})
+        self._pending: list[tuple[int, Callable[[], Iterable[dict[str, Any]]]]] = []
         self._names: set[str] = set()
         self._shapes: dict[Shapes, Shapes] = {}
         self._threads = {threading.get_ident(): 0}
@@ -144,6 +146,7 @@ class Trace:
         if at is None:
             raise ArgumentError("trace: it is closed by the thread that opened it; got another one", argument="trace")
         del traces[at]
+        self._settle()
         _log.debug("trace closed with %d spans, %d dropped", len(self), self.dropped)
 
     def span(self, name: str, category: str = "custom", **attributes: Attribute) -> _Running:
@@ -167,6 +170,8 @@ class Trace:
         batches: Sequence[int | None],
         *,
         category: str = "backward",
+        attributes: Mapping[int, Mapping[str, Attribute]] | None = None,
+        thread: int | None = None,
     ) -> None:
         """Append many spans at once: element i of each sequence belongs to span i.
 
@@ -178,6 +183,8 @@ class Trace:
             shapes: a tuple of shapes each, themselves tuples.
             batches: the batch's number, None or -1 where there is none.
             category: of all of them.
+            attributes: facts about some of them, by position.
+            thread: what 0 stands for, if it is not the running one.
 
         Raises:
             ArgumentError: lengths differ, or a value can't be stored; then nothing is appended.
@@ -188,7 +195,29 @@ class Trace:
                 f"add_batch: all sequences have one length; got {n} names, {len(starts)} starts, {len(durations)} "
                 f"durations, {len(threads)} threads, {len(shapes)} shapes, {len(batches)} batches"
             )
-        self._append(list(names), [category] * n, starts, durations, threads, shapes, batches, {})
+        facts = {at: _checked(of) for at, of in attributes.items()} if attributes else {}
+        if facts and not 0 <= min(facts) <= max(facts) < n:
+            raise ArgumentError(f"add_batch: attributes go by the positions of {n} spans; got {max(facts)}")
+        own = self._thread() if thread is None else thread
+        self._append(list(names), [category] * n, starts, durations, threads, shapes, batches, facts, own)
+
+    def add_later(self, make: Callable[[], Iterable[dict[str, Any]]]) -> None:
+        """Append what `make` gives, arguments for `add_batch`, when the trace is next looked at or closed: who records
+        spends no time on it inside of what is timed. They are spans of the thread that calls this."""
+        self._pending.append((self._thread(), make))
+
+    def number_batches(self, n: int) -> int:
+        """Give out n numbers of batches that no other pass of this trace has; returns the first."""
+        with _lock:
+            first = self._n_batches
+            self._n_batches += n
+        return first
+
+    def threads(self) -> list[ThreadTotal]:
+        """Busy and idle time in backward passes, thread by thread; empty where no batch was shared out among some."""
+        from rtch.tracing.totals import threads
+
+        return threads(self._columns)
 
     def summary(self) -> list[SpanTotal]:
         """Count, total, mean and longest time of the spans of each name and category, the largest total first."""
@@ -255,12 +284,14 @@ class Trace:
         shapes: Sequence[Shapes],
         batches: Sequence[int | None],
         attributes: Mapping[int, dict[str, Attribute]],
+        own: int = 0,
     ) -> None:
         """Append spans of checked attributes, or nothing and ArgumentError where one can't be stored."""
         n = len(names)
-        own = self._thread()
         known = self._shapes.get
-        if n and len(self) == self.max_spans and self.dropped:  # nor are names and shapes of what is dropped held on to
+        if (
+            n and len(self._settled.batches) == self.max_spans and self.dropped
+        ):  # nor are names and shapes of what is dropped held on to
             with _lock:
                 self.dropped += n
             return
@@ -281,9 +312,9 @@ class Trace:
             raise ArgumentError("add_batch: durations and threads are not negative; got one below 0")
         for name in {*names, *categories} - self._names:
             self._names.add(check_name("add_batch", name))
-        mine = self._columns
+        mine = self._settled
         with _lock:
-            at = len(self)
+            at = len(self._settled.batches)
             taken = min(n, self.max_spans - at)
             self.dropped += n - taken
             mine.names.extend(new.names[:taken])
@@ -302,9 +333,9 @@ class Trace:
     ) -> None:
         """Append a span of the running thread, its facts checked."""
         thread = self._thread()
-        mine = self._columns
+        mine = self._settled
         with _lock:
-            at = len(self)
+            at = len(self._settled.batches)
             if at >= self.max_spans:
                 self.dropped += 1
                 return
@@ -328,6 +359,19 @@ class Trace:
                 raise ArgumentError(f"add_batch: shapes are a tuple of tuples of sizes; got {shapes!r:.80}")
             found = self._shapes[shapes] = shapes
         return found
+
+    @property
+    def _columns(self) -> Columns:
+        if self._pending:
+            self._settle()
+        return self._settled
+
+    def _settle(self) -> None:
+        while self._pending:
+            with _lock:
+                thread, make = self._pending.pop(0) if self._pending else (0, tuple)
+            for arguments in make():
+                self.add_batch(**arguments, thread=thread)
 
     def _thread(self) -> int:
         """The number of the running thread: 0 in the one that made the trace."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from rtch.tracing.spans import Columns
+from rtch.tracing.spans import Columns, thread_name
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -23,6 +23,42 @@ class SpanTotal:
     mean_ns: float
     longest_ns: int
     share: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ThreadTotal:
+    """A thread in those batches of backward passes that were shared out.
+
+    `idle_ns` is the time of these batches in which it ran none of their nodes; it may have worked on parts of the large
+    kernels of others. `busy_ns` is the rest, `nodes` how many it ran.
+    """
+
+    thread: int
+    name: str
+    nodes: int
+    busy_ns: int
+    idle_ns: int
+
+
+def threads(columns: Columns) -> list[ThreadTotal]:
+    """The rows of a trace, by thread."""
+    batches: list[tuple[int, dict[int, list[int]]]] = []  # how long, and durations by thread
+    by_number: dict[int, dict[int, list[int]]] = {}
+    for category, duration, thread, batch in zip(
+        columns.categories, columns.durations, columns.threads, columns.batches, strict=False
+    ):
+        if category == "batch":
+            by_number[batch] = {}  # a run has traces of several steps, each with a batch 0
+            batches.append((duration, by_number[batch]))
+        elif category == "backward" and batch in by_number:
+            by_number[batch].setdefault(thread, []).append(duration)
+    shared = [(duration, of) for duration, of in batches if len(of) > 1]
+    whole = sum(duration for duration, _ in shared)
+    rows = []
+    for thread in sorted({thread for _, of in shared for thread in of}):
+        spent = [duration for _, of in shared for duration in of.get(thread, ())]
+        rows.append(ThreadTotal(thread, thread_name(thread), len(spent), sum(spent), max(whole - sum(spent), 0)))
+    return rows
 
 
 def totals(columns: Columns) -> list[SpanTotal]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from rtch._c import lib
 from rtch.errors import BroadcastError, DimensionError
+from rtch.manipulation import affine
 from rtch.nn.functional.arguments import need_dtype
 from rtch.tensor import Tensor, need_tensors
 
@@ -38,13 +39,14 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         raise DimensionError(
             f"linear: weight must have one or two dimensions; got shape {list(weight.shape)}", ndim=ndim
         )
-    out = input @ (weight.mT if ndim == 2 else weight)
-    if bias is None:
-        return out
-    h = bias._h
-    if h.ndim != ndim - 1 or (h.ndim and lib.rt_shape(h)[0] != lib.rt_shape(weight._h)[0]):
-        raise BroadcastError(
-            f"linear: a bias of shape {list(weight.shape[:-1])} is needed; got {list(bias.shape)}",
-            shapes=(weight.shape, bias.shape),
-        )
-    return out + bias
+    if bias is not None:
+        h = bias._h
+        if h.ndim != ndim - 1 or (h.ndim and lib.rt_shape(h)[0] != lib.rt_shape(weight._h)[0]):
+            raise BroadcastError(
+                f"linear: a bias of shape {list(weight.shape[:-1])} is needed; got {list(bias.shape)}",
+                shapes=(weight.shape, bias.shape),
+            )
+    if ndim == 2:
+        return affine(input, weight, bias)
+    out = input @ weight
+    return out if bias is None else out + bias
