@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import rtch
 from rtch import autograd, errors, nn
 from rtch._c import lib
+from rtch._c.objects import node_object
 from rtch.autograd import Function, FunctionCtx, checkpoint, checkpoint_sequential, engine
 from rtch.tensor import Tensor
 
@@ -428,6 +429,20 @@ def test_a_freed_graph() -> None:
     y.backward()
     with pytest.raises(errors.FreedGraphError):
         y.backward()
+
+
+def test_the_collector_may_come_in_any_order() -> None:
+    """A call that the collector ends before its place in the graph leaves no dangling one."""
+    x = normal((3,), 1)
+    y = checkpoint(lambda x: x.exp().tanh(), x).sum()
+    autograd.grad(y, x, retain_graph=True)
+    tanh = lib.rt_node_edge(y._h.node, 0)
+    held = node_object(tanh, False)
+    held.segment.__del__()
+    held.segment.roots.clear()
+    held.__del__()
+    del held, y
+    assert bits(*autograd.grad(checkpoint(rtch.exp, x).sum(), x)) == bits(x.exp())
 
 
 def test_threads() -> None:

@@ -40,7 +40,7 @@ def _failed(kind: type[BaseException], error: BaseException, _traceback: Any) ->
     again.start()
 
 
-@ffi.def_extern(name="rt_py_recorded", onerror=_failed)  # type: ignore[untyped-decorator]
+@ffi.def_extern(name="py_recorded", onerror=_failed)  # type: ignore[untyped-decorator]
 def _recorded(node: int) -> None:
     """The C core has entered a call into the graph."""
     recorded.put(lib.rt_node_seq(node), capture(2))
@@ -48,7 +48,7 @@ def _recorded(node: int) -> None:
 
 def _switch(on: bool, check_nan: bool) -> None:
     state.on, state.check_nan = on, check_nan
-    lib.rt_set_on_record(lib.rt_py_recorded if on else ffi.NULL)
+    lib.rt_set_on_record(lib.py_recorded if on else ffi.NULL)
 
 
 class set_detect_anomaly(ContextDecorator):  # noqa: N801  (PyTorch's name)

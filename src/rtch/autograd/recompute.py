@@ -109,14 +109,15 @@ class _Segment:
     __slots__ = ("args", "frames", "function", "kwargs", "lock", "n", "nodes", "roots", "states")
 
     def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any, frames: Frames) -> None:
-        self.function, self.args, self.kwargs, self.frames = function, _shared(args), _shared(kwargs), frames
+        self.nodes: list[int] | None = None  # of the second graph
+        self.roots: list[int] = []  # shares of those that keep the others alive
         self.lock = threading.RLock()
         self.n = 0
         self.states: dict[Any, Any] = {}  # of the random generators that the function drew from
-        self.nodes: list[int] | None = None  # of the second graph
-        self.roots: list[int] = []  # shares of those that keep the others alive
+        self.function, self.args, self.kwargs, self.frames = function, _shared(args), _shared(kwargs), frames
 
     def __del__(self, _release: Any = lib.rt_node_release) -> None:
+        self.nodes = None  # the collector may end this before what stands in the graph
         for node in self.roots:
             _release(node)
 
