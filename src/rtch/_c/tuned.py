@@ -19,6 +19,7 @@ that can't be used is ignored with a warning, since no result depends on it.
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from rtch._c._core import ffi, lib
@@ -45,10 +46,13 @@ def path() -> str | None:
     asked = os.environ.get("RTCH_TUNE")
     if asked is not None:
         return asked or None
-    folder = os.environ.get("XDG_CONFIG_HOME", "")
-    if not os.path.isabs(folder):  # as the specification says of the variable
-        folder = os.path.join(os.path.expanduser("~"), ".config")
-    return os.path.join(folder, "rtch", "tune.toml") if os.path.isabs(folder) else None
+    folder = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+    if not folder.is_absolute():  # as the specification says of the variable
+        try:
+            folder = Path.home() / ".config"
+        except RuntimeError:  # nobody knows where that is
+            return None
+    return str(folder / "rtch" / "tune.toml") if folder.is_absolute() else None
 
 
 def grains() -> dict[str, int]:
@@ -66,7 +70,7 @@ def start() -> None:
     global state
     where = path()
     asked = bool(os.environ.get("RTCH_TUNE"))
-    if where is None or not (asked or os.path.exists(where)):
+    if where is None or not (asked or Path(where).exists()):
         state = Tuned(where, False, "")
         return
     try:
@@ -90,7 +94,7 @@ def _ignore(where: str, problem: str) -> None:
 def _read(where: str) -> dict[str, Any]:
     import tomllib
 
-    with open(where, "rb") as file:
+    with Path(where).open("rb") as file:
         return tomllib.load(file)
 
 
