@@ -49,7 +49,7 @@ _notes = _Notes()
 
 
 @contextmanager
-def noting() -> Iterator[dict[Generator, dict[str, int]]]:
+def _noting() -> Iterator[dict[Generator, dict[str, int]]]:
     """In this block, note the state that each generator had before this thread first used it."""
     before = _notes.states
     states: dict[Generator, dict[str, int]] = {}
@@ -64,7 +64,7 @@ def noting() -> Iterator[dict[Generator, dict[str, int]]]:
 
 
 @contextmanager
-def replaying(states: Mapping[Generator, Mapping[str, int]]) -> Iterator[None]:
+def _replaying(states: Mapping[Generator, Mapping[str, int]]) -> Iterator[None]:
     """Go to noted states in this block, and back after it."""
     before = {generator: generator.state for generator in states}
     for generator, state in states.items():

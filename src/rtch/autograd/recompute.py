@@ -146,10 +146,10 @@ class _Segment:
             return found
 
     def _run(self) -> None:
-        from rtch.random import replaying
+        from rtch.random import _replaying
 
         try:
-            with _recomputing(), replaying(self.states):
+            with _recomputing(), _replaying(self.states):
                 since = _now()
                 out = self.function(*_shared(self.args), **_shared(self.kwargs))
                 nodes = _nodes(out, since)
@@ -249,11 +249,11 @@ def checkpoint(
         raise ArgumentError("checkpoint: there is no reentrant one; got use_reentrant=True", argument=use_reentrant)
     if not grad_mode.enabled:
         return function(*args, **kwargs)
-    from rtch.random import noting
+    from rtch.random import _noting
 
     segment = _Segment(function, args, kwargs, capture(2))
     since = _now()
-    with noting() as states:
+    with _noting() as states:
         out = function(*args, **kwargs)
     if preserve_rng_state:
         segment.states = states
