@@ -1218,7 +1218,11 @@ class Tensor:
         return on_accumulated(self, hook)
 
     def backward(
-        self, gradient: Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False
+        self,
+        gradient: Tensor | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
     ) -> None:
         """Add the gradient of this tensor to the `grad` of every leaf it depends on.
 
@@ -1226,15 +1230,17 @@ class Tensor:
             gradient: seed of the tensor's shape; may be left out where there is one element.
             retain_graph: keep the graph for another pass; by default as create_graph.
             create_graph: record the backward pass, for higher orders.
+            inputs: leaves; others get nothing, and only what lies between runs.
 
         Raises:
+            ArgumentError: inputs are not tensors.
             NonScalarLossError: no seed, and more than one element or a complex one.
-            MissingGradError: the tensor does not require grad.
+            MissingGradError: the tensor does not require grad, or an input is no leaf that does.
             FreedGraphError: an earlier pass freed the graph.
         """
         from rtch.autograd.engine import backward
 
-        backward(self, gradient, retain_graph, create_graph)
+        backward(self, gradient, retain_graph, create_graph, inputs)
 
     def detach(self) -> Tensor:
         """The same value outside the graph."""

@@ -113,6 +113,29 @@ def test_an_output_that_is_an_input() -> None:
     assert [7.0] == g.tolist()
 
 
+def test_backward_into_some_leaves() -> None:
+    """With inputs, those leaves alone get a gradient, added to what they have; the rest of the graph is not freed."""
+    x, w, b = leaf([3.0]), leaf([2.0]), leaf([1.0])
+    h = x * w
+    y = h * h + b
+    y.backward(inputs=[x, x])
+    assert [24.0] == x.grad.tolist()  # type: ignore[union-attr]
+    assert w.grad is None
+    assert b.grad is None
+    (x * w * 1.0).backward(inputs=x)
+    assert [26.0] == x.grad.tolist()  # type: ignore[union-attr]
+    y = w * 5 + b
+    y.backward(inputs=x)  # on which it does not depend
+    assert [26.0] == x.grad.tolist()  # type: ignore[union-attr]
+    y.backward()
+    assert [5.0] == w.grad.tolist()  # type: ignore[union-attr]
+    for wrong in (h, leaf([1.0]).detach()):
+        with pytest.raises(MissingGradError, match="input 0"):
+            (x * 2).backward(inputs=[wrong])
+    with pytest.raises(ArgumentError, match="inputs"):
+        (x * 2).backward(inputs=[1.0])  # type: ignore[list-item]
+
+
 # The order of sums --------------------------------------------------------------------------------------------------
 
 

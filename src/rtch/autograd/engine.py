@@ -137,8 +137,11 @@ def run(
     wanted: Sequence[Tensor] | None,
     retain: bool,
     create: bool,
+    accumulates: bool = False,
 ) -> dict[int, Tensor]:
-    """Gradients at the nodes of the wanted tensors, or added into every leaf where wanted is None."""
+    """Gradients at the nodes of the wanted tensors, or, where it accumulates, added to those of the wanted leaves: of all
+    where wanted is None.
+    """
     flags = lib.RT_PASS_RETAIN * retain | lib.RT_PASS_CREATE * create | lib.RT_PASS_PYTHON * anomaly.on
     trace, settings = active(), local.now
     watch = Watch(trace) if trace is not None or registered else None
@@ -177,13 +180,13 @@ def run(
                     if watch is not None:
                         watch.at_node(work)
                     late = late or Late()
-                    _run_hooks(work, create, aside, retain, wanted is None, late)
+                    _run_hooks(work, create, aside, retain, accumulates, late)
                 elif state == lib.RT_PASS_FAILED:
                     raise failure("backward", seeds[0][0])
                 elif watch is not None and state != lib.RT_PASS_PAUSE:
                     watch.at_batch(work, state)
-            found = _found(work, nodes) if wanted is not None else {}
-            if wanted is None:
+            found = {} if accumulates else _found(work, nodes)
+            if accumulates:
                 _accumulate(work)
             if late is not None:
                 late.run()
@@ -238,17 +241,30 @@ def _seed(where: str, out: Tensor, gradient: Tensor | None) -> tuple[Tensor, Ten
 
 
 def backward(
-    out: Tensor, gradient: Tensor | None = None, retain_graph: bool | None = None, create_graph: bool = False
+    out: Tensor,
+    gradient: Tensor | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Tensor | Sequence[Tensor] | None = None,
 ) -> None:
     """See `Tensor.backward`."""
     retain = create_graph if retain_graph is None else retain_graph
-    run([_seed("backward", out, gradient)], None, retain, create_graph)
+    seeds = [_seed("backward", out, gradient)]
+    wanted = None
+    if inputs is not None:
+        wanted = _tensors("backward", "inputs", inputs)
+        for i, x in enumerate(wanted):
+            if not x._h.node or not x.is_leaf:
+                raise MissingGradError(
+                    f"backward: input {i} is no leaf that requires grad; got shape {list(x.shape)}", input=i
+                )
+    run(seeds, wanted, retain, create_graph, True)
 
 
-def _tensors(what: str, given: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
+def _tensors(where: str, what: str, given: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
     given = (given,) if isinstance(given, Tensor) else given
     if not isinstance(given, (list, tuple)) or not all(isinstance(t, Tensor) for t in given):
-        raise ArgumentError(f"grad: {what} must be a tensor or a list of tensors; got {given!r:.80}", argument=given)
+        raise ArgumentError(f"{where}: {what} must be a tensor or a list of tensors; got {given!r:.80}", argument=given)
     return tuple(given)
 
 
@@ -277,8 +293,8 @@ def grad(
         FreedGraphError: an earlier pass freed the graph.
         ArgumentError: outputs or inputs are not tensors.
     """
-    outs = _tensors("outputs", outputs)
-    ins = _tensors("inputs", inputs)
+    outs = _tensors("grad", "outputs", outputs)
+    ins = _tensors("grad", "inputs", inputs)
     seeds = (grad_outputs,) if isinstance(grad_outputs, Tensor) else tuple(grad_outputs or [None] * len(outs))
     if len(seeds) != len(outs):
         raise AutogradError(f"grad: one seed per output is needed; got {len(seeds)} for {len(outs)}")
