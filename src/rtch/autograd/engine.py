@@ -139,8 +139,8 @@ def run(
     create: bool,
     accumulates: bool = False,
 ) -> dict[int, Tensor]:
-    """Gradients at the nodes of the wanted tensors, or, where it accumulates, added to those of the wanted leaves: of all
-    where wanted is None.
+    """Gradients at the nodes of the wanted tensors, or, where it accumulates, added to those of the wanted leaves: of
+    all where wanted is None.
     """
     flags = lib.RT_PASS_RETAIN * retain | lib.RT_PASS_CREATE * create | lib.RT_PASS_PYTHON * anomaly.on
     trace, settings = active(), local.now

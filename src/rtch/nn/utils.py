@@ -64,7 +64,7 @@ def _norm(x: Tensor, order: float) -> Tensor:
     sizes = functions.abs(x)
     if math.isinf(order):
         return sizes.max() if order > 0 else sizes.min()
-    return sizes.sum() if order == 1 else (sizes**order).sum() ** (1 / order)
+    return sizes.sum() if order == 1 else functions.pow(functions.pow(sizes, order).sum(), 1 / order)
 
 
 def _total_norm(where: str, tensors: list[Tensor], norm_type: Any, error_if_nonfinite: bool) -> Tensor:
