@@ -360,6 +360,11 @@ static int arrive(rt_pass *p, int32_t at, int64_t order, int32_t input, const rt
     }
     vertex *v = &p->vertices[at];
     if (!(g = cast_to(g, v->node->dtype))) return rt_last_status();
+    if (g->node && !(p->flags & RT_PASS_CREATE)) { /* a seed, or a value that a gradient handed on as it was */
+        rt_tensor *const plain = rt_detach(g);
+        rt_release(g);
+        if (!(g = plain)) return rt_last_status();
+    }
     int32_t i = p->free_arrival;
     if (i != NONE) p->free_arrival = p->arrivals[i].next;
     else i = p->n_arrivals++;

@@ -12,12 +12,15 @@
 #define MOST 24
 #define SIDE 6
 
-/* What rows give, in the order of the node's inputs; in x and y what it saved. */
-static void gradients(rt_pass *p, uintptr_t node, rt_tensor *g, rt_tensor **out) {
-    const int op = rt_node_op(node);
-    rt_tensor *a = rt_node_n_edges(node) > 0 && rt_node_saves(node) ? rt_node_saved(node, 0) : NULL;
-    rt_tensor *b = a && __builtin_popcountll(rt_node_saves(node)) > 1 ? rt_node_saved(node, 1) : NULL;
-    out[0] = out[1] = NULL;
+/* What rows give, in the order of the node's inputs, from a and b, which it saved. Another thread's pass may have freed
+ * them meanwhile. */
+static int gradients(rt_pass *p, uintptr_t node, rt_tensor *g, rt_tensor **out) {
+    const int op = rt_node_op(node), n_saved = __builtin_popcountll(rt_node_saves(node));
+    rt_tensor *a = n_saved > 0 ? rt_node_saved(node, 0) : NULL, *b = n_saved > 1 ? rt_node_saved(node, 1) : NULL;
+    if ((n_saved > 0 && !a) || (n_saved > 1 && !b)) {
+        if (a) rt_release(a);
+        return RT_ERR_FREED;
+    }
     switch (op) {
     case RT_OP_ADD: out[0] = rt_retain(g), out[1] = rt_retain(g); break;
     case RT_OP_SUBTRACT: out[0] = rt_retain(g), out[1] = rt_unary(RT_OP_NEGATIVE, g); break;
@@ -54,6 +57,7 @@ static void gradients(rt_pass *p, uintptr_t node, rt_tensor *g, rt_tensor **out)
             rt_release(out[i]);
             out[i] = NULL;
         }
+    return RT_OK;
 }
 
 /* Runs a pass; the status it ended with. */
@@ -66,8 +70,8 @@ static int run(rt_pass *p) {
         rt_tensor *g = rt_pass_gradient(p), *out[2] = {NULL, NULL};
         const uintptr_t node = rt_pass_node(p);
         rt_pass_tape(p);
-        gradients(p, node, g, out);
-        const int status = rt_pass_deliver(p, rt_node_n_edges(node), out);
+        int status = gradients(p, node, g, out);
+        if (status == RT_OK) status = rt_pass_deliver(p, rt_node_n_edges(node), out);
         for (int i = 0; i < 2; i++)
             if (out[i]) rt_release(out[i]);
         rt_release(g);

@@ -136,6 +136,34 @@ def test_backward_into_some_leaves() -> None:
         (x * 2).backward(inputs=[1.0])  # type: ignore[list-item]
 
 
+def test_gradients_are_outside_the_graph() -> None:
+    """What a pass that is not recorded gives requires no grad, also where it is a seed that does, or a saved value."""
+
+    class Kept(rtch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Tensor) -> Tensor:
+            ctx.save_for_backward(x)
+            return x * 1.0
+
+        @staticmethod
+        def backward(ctx: Any, g: Tensor) -> Tensor:
+            (x,) = ctx.saved_tensors
+            return x  # type: ignore[no-any-return]
+
+    x, seed = leaf([3.0]), leaf([5.0])
+    h = x * 1.0
+    Kept.apply(h).backward()
+    assert [3.0] == x.grad.tolist()  # type: ignore[union-attr]
+    assert not x.grad.requires_grad  # type: ignore[union-attr]
+    x.grad = None
+    x.backward(seed)
+    assert [5.0] == x.grad.tolist()  # type: ignore[union-attr]
+    assert not x.grad.requires_grad  # type: ignore[union-attr]
+    (g,) = autograd.grad(h * h, h, seed, create_graph=True)
+    assert g is not None
+    assert g.requires_grad
+
+
 # The order of sums --------------------------------------------------------------------------------------------------
 
 
