@@ -9,7 +9,7 @@
 #include "../runtime/thread.h"
 
 static int64_t n_recorded, n_live;
-static _Thread_local int not_recording; /* how this thread records: RT_GRAD_, where 0 is to record */
+static _Thread_local int not_recording; /* this thread enters no calls */
 
 void (*rt_retain_object)(void *object);
 void (*rt_release_object)(void *object);
@@ -140,22 +140,23 @@ static rt_node *new_node(int op, int n_edges, int n_saved, const rt_tensor *out,
 
 /* Recording -------------------------------------------------------------------------------------------------------- */
 
-/* A header like t outside every graph, t itself where it is that. */
-rt_tensor *rt_detach(rt_tensor *t) {
-    if (!t->node) return rt_retain(t);
+/* Another header like t, outside every graph. */
+static rt_tensor *alike(const rt_tensor *t) {
     rt_tensor *made = rt_new_view(t, t->ndim, rt_t_shape(t), rt_t_strides(t), 0);
     if (made) made->layout = t->layout;
     return made;
 }
 
+/* A header like t outside every graph, t itself where it is that. */
+rt_tensor *rt_detach(rt_tensor *t) {
+    return t->node ? alike(t) : rt_retain(t);
+}
+
 /* out for a node of its own: one that others hold, or that belongs to another node, gives its place to a new header. */
 static rt_tensor *fresh(rt_tensor *out) {
     if (!out->node && __atomic_load_n(&out->n_refs, __ATOMIC_ACQUIRE) == 1) return out;
-    rt_tensor *made = rt_new_view(out, out->ndim, rt_t_shape(out), rt_t_strides(out), 0);
-    if (made) {
-        made->layout = out->layout;
-        made->bcast = out->bcast;
-    }
+    rt_tensor *made = alike(out);
+    if (made) made->bcast = out->bcast;
     rt_release(out);
     return made;
 }
@@ -178,7 +179,7 @@ static rt_tensor *enter(int op, rt_tensor *out, int n, const rt_tensor *const *i
         rt_n_edges(node)[i] = in[i] && in[i]->node ? rt_node_retain(rt_node_of(in[i])) : NULL;
         if (i < 32 && saves >> i & 1) *saved++ = in[i] ? rt_retain((rt_tensor *)in[i]) : NULL;
     }
-    if (saves_out && !(*saved = rt_new_view(out, out->ndim, rt_t_shape(out), rt_t_strides(out), 0))) {
+    if (saves_out && !(*saved = alike(out))) {
         rt_node_unref(node);
         rt_release(out);
         return NULL;
@@ -266,9 +267,8 @@ rt_tensor *rt_record_few(int op, rt_tensor *out, rt_tensor *x, rt_tensor *y, rt_
 }
 
 rt_tensor *rt_make_leaf(rt_tensor *t) {
-    rt_tensor *made = rt_new_view(t, t->ndim, rt_t_shape(t), rt_t_strides(t), 0);
+    rt_tensor *made = alike(t);
     if (!made) return NULL;
-    made->layout = t->layout;
     rt_node *node = new_node(RT_NODE_LEAF, 0, 0, made, 0);
     if (!node) {
         rt_release(made);
@@ -278,22 +278,20 @@ rt_tensor *rt_make_leaf(rt_tensor *t) {
     return made;
 }
 
+/* A leaf is of the dtype that it has now. */
+static void give_node(rt_tensor *t, rt_node *n) {
+    if (n->op == RT_NODE_LEAF) n->dtype = t->dtype;
+    t->node = (uintptr_t)rt_node_retain(n);
+}
+
 rt_tensor *rt_with_node(rt_tensor *t, uintptr_t node) {
-    rt_tensor *made = rt_new_view(t, t->ndim, rt_t_shape(t), rt_t_strides(t), 0);
-    if (!made) return NULL;
-    made->layout = t->layout;
-    if (node) {
-        made->node = (uintptr_t)rt_node_retain((rt_node *)node);
-        if (rt_node_of(made)->op == RT_NODE_LEAF) rt_node_of(made)->dtype = t->dtype;
-    }
+    rt_tensor *made = alike(t);
+    if (made && node) give_node(made, (rt_node *)node);
     return made;
 }
 
 void rt_pass_node_on(rt_tensor *to, const rt_tensor *from) {
-    if (!from->node || to->node) return;
-    rt_node *node = rt_node_retain(rt_node_of(from));
-    if (node->op == RT_NODE_LEAF) node->dtype = to->dtype;
-    to->node = (uintptr_t)node;
+    if (from->node && !to->node) give_node(to, rt_node_of(from));
 }
 
 /* What Python looks at ----------------------------------------------------------------------------------------------- */

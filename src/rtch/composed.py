@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
+from rtch import functions
 from rtch._c import failure, lib
 from rtch.creation import zeros_like
 from rtch.dtype_functions import finfo
@@ -237,6 +239,33 @@ def _need_number(where_: str, x: Tensor) -> None:
     need_tensors(where_, x)
     if x.dtype.kind == "b":
         raise DTypeError(f"{where_}: a numeric dtype is needed; got bool", dtype=x.dtype)
+
+
+def norm_of(x: Tensor, axes: tuple[int, ...], keepdims: bool, ord: float) -> Tensor:
+    """``sum(|x|**ord)**(1 / ord)`` over axes of floating or complex x; the largest or smallest magnitude for inf or
+    -inf, of which there must be one, and how many elements are not 0 for 0. The gradient at zeros is 0.
+    """
+    if ord == 0:
+        return astype(functions.count_nonzero(x, axis=axes, keepdims=keepdims), x.dtype.real)
+    if ord == 2:
+        squares = real(x * functions.conj(x)) if x.dtype.is_complex else functions.square(x)
+        return _root(functions.sum(squares, axis=axes, keepdims=keepdims), 2)
+    sizes = functions.abs(x)
+    if math.isinf(ord):
+        return (functions.max if ord > 0 else functions.min)(sizes, axis=axes, keepdims=keepdims)
+    if ord == 1:
+        return functions.sum(sizes, axis=axes, keepdims=keepdims)
+    total = functions.sum(functions.pow(sizes, ord), axis=axes, keepdims=keepdims)
+    return _root(total, ord) if ord > 0 else functions.pow(total, 1 / ord)
+
+
+def _root(total: Tensor, n: float) -> Tensor:
+    """The n-th root, whose gradient at 0 is 0."""
+    if not total._h.node:
+        return functions.sqrt(total) if n == 2 else functions.pow(total, 1 / n)
+    flat = total == 0
+    inside = where(flat, 1, total)
+    return where(flat, 0, functions.sqrt(inside) if n == 2 else functions.pow(inside, 1 / n))
 
 
 for _function in (clip_grad_high, clip_grad_low, clip_grad_x, imag, real):

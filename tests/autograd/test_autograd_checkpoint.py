@@ -6,7 +6,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -33,22 +33,6 @@ def normal(shape: Any, seed: int, dtype: str = "float64") -> Tensor:
 
 def bits(*tensors: Tensor | None) -> list[bytes | None]:
     return [None if t is None else t.detach().numpy().tobytes() for t in tensors]
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    """The garbage collector off, and afterwards as many nodes as before and no cycle."""
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    before = lib.rt_live_nodes()
-    try:
-        yield
-        assert lib.rt_live_nodes() == before
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
-        gc.unfreeze()
 
 
 # The same bits --------------------------------------------------------------------------------------------------------

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-import gc
 import pickle
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +15,6 @@ from hypothesis import strategies as st
 
 import rtch
 from rtch import autograd, errors
-from rtch._c import lib
 from rtch.autograd import Function, FunctionCtx, engine, once_differentiable
 from rtch.tensor import Tensor
 
@@ -76,22 +74,6 @@ class Parts(Function):
 
 def tensor(*values: float) -> Tensor:
     return rtch.asarray(values, dtype="float64").requires_grad_()
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    """The garbage collector off, and afterwards as many nodes as before and no cycle."""
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    before = lib.rt_live_nodes()
-    try:
-        yield
-        assert lib.rt_live_nodes() == before
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
-        gc.unfreeze()
 
 
 # Values -------------------------------------------------------------------------------------------------------------

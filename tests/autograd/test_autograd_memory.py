@@ -6,7 +6,6 @@ from __future__ import annotations
 import gc
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -98,19 +97,6 @@ def test_a_wide_and_deep_graph_is_not_walked_twice() -> None:
 
 
 # Cycles -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def no_collector() -> Iterator[None]:
-    """The garbage collector switched off, and what the rest of the suite left out of its sight."""
-    gc.collect()
-    gc.freeze()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-        gc.unfreeze()
 
 
 def live_tensors() -> int:

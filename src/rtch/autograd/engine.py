@@ -22,7 +22,7 @@ from rtch._c import failure, ffi, lib
 from rtch._c.objects import node_object, set_node_object
 from rtch.autograd.anomaly import check, explain
 from rtch.autograd.anomaly import state as anomaly
-from rtch.autograd.graph import COMPLEX, Aside, freed, is_elementwise, name_of, op_of, shape_of_node, values
+from rtch.autograd.graph import COMPLEX, Aside, freed, name_of, op_of, shape_of_node, values
 from rtch.autograd.hooks import Hooks, Late, before_node, hooks_at
 from rtch.autograd.modes import set_grad_enabled
 from rtch.autograd.observers import registered
@@ -56,7 +56,7 @@ def _input_gradients(run: Any, node: int, op: Op, g: Tensor, create: bool) -> li
         (function,), (needs,) = op.grads, op.needs
         assert function is not None
         return list(function(*[env[name] for name in needs]))
-    n, bcast = len(op.grads), lib.rt_node_bcast(node) if is_elementwise(op) else 0
+    n, bcast = len(op.grads), lib.rt_node_bcast(node)
     out: list[Tensor | None] = [None] * n
     for i in range(n):
         towards = op.grads[i]
@@ -185,9 +185,11 @@ def run(
                     raise failure("backward", seeds[0][0])
                 elif watch is not None and state != lib.RT_PASS_PAUSE:
                     watch.at_batch(work, state)
-            found = {} if accumulates else _found(work, nodes)
+            found = {}
             if accumulates:
                 _accumulate(work)
+            else:
+                found = _found(work, nodes)
             if late is not None:
                 late.run()
     finally:
@@ -214,10 +216,9 @@ def _accumulate(work: Any) -> None:
     place = ffi.new("rt_tensor **")
     for i in range(lib.rt_pass_n_found(work)):
         node = lib.rt_pass_found(work, i, place)
-        if place[0]:
-            g = wrap(place[0])
-            before = node_object(node, False)
-            set_node_object(node, False, g if before is None else binary(_ADD, before, g))
+        g = wrap(place[0])
+        before = node_object(node, False)
+        set_node_object(node, False, g if before is None else binary(_ADD, before, g))
 
 
 def _seed(where: str, out: Tensor, gradient: Tensor | None) -> tuple[Tensor, Tensor]:

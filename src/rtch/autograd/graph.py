@@ -17,7 +17,7 @@ from rtch._c import failure, ffi, lib
 from rtch._c.objects import node_object
 from rtch.dtypes import BY_CODE, DType, complex64, complex128, float32, float64
 from rtch.errors import AutogradError, DTypeError, FreedGraphError
-from rtch.ops.row import Kind, Op
+from rtch.ops.row import Op
 from rtch.ops.table import BY_NAME, OPS
 from rtch.tensor import Tensor, replace_header, wrap
 
@@ -27,7 +27,6 @@ LEAF: int = lib.RT_NODE_LEAF
 CUSTOM: int = lib.RT_NODE_CUSTOM
 _SAVES_OUT: int = lib.RT_SAVES_OUT
 _NULL = ffi.NULL
-_ELEMENTWISE = frozenset((Kind.UNARY, Kind.BINARY, Kind.TERNARY))
 _SLICES = frozenset(BY_NAME[name].id for name in ("getitem", "setitem_add"))
 
 
@@ -270,11 +269,6 @@ def _number(kind: int, parts: Any, whole: int) -> Any:
     if dtype.kind == "f":
         return parts[0]
     return whole + 2**64 if dtype.kind == "u" and whole < 0 else whole
-
-
-def is_elementwise(op: Op) -> bool:
-    """Whether its inputs broadcast, so that its gradients may be too wide."""
-    return op.kind in _ELEMENTWISE or op.name in ("lerp",)
 
 
 def freed(node: int) -> FreedGraphError:

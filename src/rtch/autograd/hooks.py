@@ -19,9 +19,7 @@ alive for good; on a leaf it does so until it is removed.
 
 from __future__ import annotations
 
-import linecache
 import os
-import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -32,6 +30,7 @@ from rtch._c import lib
 from rtch._c.objects import node_object, set_node_object, share_hooked
 from rtch.autograd.graph import LEAF, name_of
 from rtch.autograd.handles import RemovableHandle
+from rtch.autograd.places import Frames, capture, place_of, traceback_of
 from rtch.errors import ArgumentError, AutogradError, BackwardError
 from rtch.ops.table import BY_NAME
 from rtch.tensor import Tensor, binary, snapshot
@@ -43,35 +42,11 @@ _ADD = BY_NAME["add"]
 _lock = threading.RLock()  # held while the hooks of a node change
 
 
-class Place(NamedTuple):
-    """A line of the program."""
-
-    file: str
-    line: int
-    function: str
-
-    @classmethod
-    def of_caller(cls) -> Place:
-        """Where the program called rtch."""
-        frame = sys._getframe(1)
-        while frame.f_back is not None and str(frame.f_globals.get("__name__")).partition(".")[0] == "rtch":
-            frame = frame.f_back
-        return cls(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line} in {self.function}"
-
-    def as_traceback(self) -> str:
-        """As Python prints it in a traceback."""
-        text = linecache.getline(self.file, self.line).strip()
-        return f'  File "{self.file}", line {self.line}, in {self.function}\n' + (f"    {text}\n" if text else "")
-
-
 class Hook(NamedTuple):
     """A function, and where it was registered."""
 
     function: Callable[..., Any]
-    place: Place
+    place: Frames
 
     def __call__(self, op: str, *args: Any) -> Any:
         """What the function gives; what it raises becomes BackwardError."""
@@ -84,9 +59,9 @@ class Hook(NamedTuple):
         """The error for a function that did something it may not do."""
         name = getattr(self.function, "__qualname__", repr(self.function))
         return BackwardError(
-            f"{op}: hook {name!r} {what}; registered at {self.place}",
+            f"{op}: hook {name!r} {what}; registered at {place_of(self.place)}",
             op=op,
-            forward_traceback=self.place.as_traceback(),
+            forward_traceback=traceback_of(self.place),
         )
 
 
@@ -98,7 +73,7 @@ def made(where: str, function: Any) -> Hook:
     """
     if not callable(function):
         raise ArgumentError(f"{where}: a function is needed; got {function!r:.60}", argument=function)
-    return Hook(function, Place.of_caller())
+    return Hook(function, capture(2))
 
 
 class Hooks:

@@ -6,13 +6,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from rtch.composed import real
+from rtch.composed import norm_of
 from rtch.errors import ArgumentError
 from rtch.functions import abs as magnitude
-from rtch.functions import conj, count_nonzero, max, min, sqrt, square, sum, where
+from rtch.functions import max, min, sum
 from rtch.linalg.decompositions import svdvals
 from rtch.linalg.matrices import need_floating, need_matrices
-from rtch.manipulation import astype, reshape
+from rtch.manipulation import reshape
 from rtch.tensor import Tensor, axes_mask
 
 
@@ -37,42 +37,16 @@ def vector_norm(
     if isinstance(ord, bool) or not isinstance(ord, (int, float)) or ord != ord:
         raise ArgumentError(f"vector_norm: ord must be a number; got {ord!r:.80}", argument=ord)
     mask = axes_mask("vector_norm", axis, x.ndim)
-    return _vector_norm(x, tuple(d for d in range(x.ndim) if mask >> d & 1), keepdims, ord)
-
-
-def _vector_norm(x: Tensor, axes: tuple[int, ...], keepdims: bool, ord: float) -> Tensor:
-    if ord == 0:
-        return astype(count_nonzero(x, axis=axes, keepdims=keepdims), x.dtype.real)
-    if ord == 2:
-        return _root(sum(_squares(x), axis=axes, keepdims=keepdims), 2)
-    sizes = magnitude(x)
-    if math.isinf(ord):
-        if not all(x.shape[d] for d in axes):
-            raise _none("vector_norm", ord, x)
-        return (max if ord > 0 else min)(sizes, axis=axes, keepdims=keepdims)
-    if ord == 1:
-        return sum(sizes, axis=axes, keepdims=keepdims)
-    total = sum(sizes**ord, axis=axes, keepdims=keepdims)
-    return _root(total, ord) if ord > 0 else total ** (1 / ord)
+    axes = tuple(d for d in range(x.ndim) if mask >> d & 1)
+    if math.isinf(ord) and not all(x.shape[d] for d in axes):
+        raise _none("vector_norm", ord, x)
+    return norm_of(x, axes, keepdims, ord)
 
 
 def _none(where_: str, ord: float, x: Tensor) -> ArgumentError:
     return ArgumentError(
         f"{where_}: ord={ord} of no elements has no value; got shape {list(x.shape)}", argument=ord, shape=x.shape
     )
-
-
-def _squares(x: Tensor) -> Tensor:
-    return real(x * conj(x)) if x.dtype.is_complex else square(x)
-
-
-def _root(total: Tensor, n: float) -> Tensor:
-    """The n-th root, whose gradient at 0 is 0."""
-    if not total._h.node:
-        return sqrt(total) if n == 2 else total ** (1 / n)
-    flat = total == 0
-    inside = where(flat, 1, total)
-    return where(flat, 0, sqrt(inside) if n == 2 else inside ** (1 / n))
 
 
 def matrix_norm(x: Tensor, /, *, keepdims: bool = False, ord: Any = "fro") -> Tensor:
@@ -92,7 +66,7 @@ def matrix_norm(x: Tensor, /, *, keepdims: bool = False, ord: Any = "fro") -> Te
     """
     need_matrices("matrix_norm", x)
     if isinstance(ord, str) and ord == "fro":
-        out = _root(sum(_squares(x), axis=(-2, -1)), 2)
+        out = norm_of(x, (-2, -1), False, 2)
     elif isinstance(ord, str) and ord == "nuc":
         out = sum(svdvals(x), axis=-1)
     elif not isinstance(ord, (int, float)) or isinstance(ord, bool) or abs(ord) not in (1, 2, math.inf):

@@ -9,13 +9,11 @@ from collections.abc import Iterable
 from types import GeneratorType
 from typing import Any
 
-from rtch import functions
 from rtch.autograd import no_grad
-from rtch.composed import real
+from rtch.composed import norm_of
 from rtch.creation import asarray
 from rtch.dtypes import float32, float64
 from rtch.errors import ArgumentError, AutogradError, DTypeError
-from rtch.manipulation import astype
 from rtch.ops.table import BY_NAME
 from rtch.tensor import Tensor, inplace
 
@@ -54,19 +52,6 @@ def _gradients(parameters: list[Tensor]) -> list[Tensor]:
     return [g for g in found if g is not None]
 
 
-def _norm(x: Tensor, order: float) -> Tensor:
-    """That of all elements, in our own arithmetic: gradients are clipped in runs that replay."""
-    if order == 0:
-        return astype(functions.count_nonzero(x), x.dtype.real)
-    if order == 2:
-        squares = real(x * functions.conj(x)) if x.dtype.is_complex else functions.square(x)
-        return functions.sqrt(squares.sum())
-    sizes = functions.abs(x)
-    if math.isinf(order):
-        return sizes.max() if order > 0 else sizes.min()
-    return sizes.sum() if order == 1 else functions.pow(functions.pow(sizes, order).sum(), 1 / order)
-
-
 def _total_norm(where: str, tensors: list[Tensor], norm_type: Any, error_if_nonfinite: bool) -> Tensor:
     try:
         order = math.nan if isinstance(norm_type, bool) else float(norm_type)
@@ -78,10 +63,10 @@ def _total_norm(where: str, tensors: list[Tensor], norm_type: Any, error_if_nonf
         if not (t.dtype.is_floating or t.dtype.is_complex):
             raise DTypeError(f"{where}: floating or complex is needed; got {t.dtype.name} for {i}", dtype=t.dtype)
     wide = any(t.dtype.real is float64 for t in tensors)
-    norms = [_norm(t, order).item() if t.size else 0.0 for t in tensors]
+    norms = [norm_of(t, tuple(range(t.ndim)), False, order).item() if t.size else 0.0 for t in tensors]
     parts = asarray([n for n, t in zip(norms, tensors, strict=True) if t.size], dtype=float64 if wide else float32)
     # Counts are added up, so that the whole is always the norm of one long vector. One of no elements is 0.
-    total = parts.sum() if order == 0 or not parts.size else _norm(parts, order)
+    total = parts.sum() if order == 0 or not parts.size else norm_of(parts, (0,), False, order)
     if error_if_nonfinite and not math.isfinite(total.item()):
         bad = [i for i, n in enumerate(norms) if not math.isfinite(n)]
         place = f" from gradient {bad[0]}" if bad else ""
